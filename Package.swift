@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+// Tailrace builds from this checkout, the Swift toolchain and Debian's C libraries alone: no remote package.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .treatAllWarnings(as: .error),
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "tailrace",
+    products: [.executable(name: "tailrace", targets: ["tailrace"])],
+    targets: [
+        // C leaves.
+        .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "CChecksum"),
+        .target(name: "CWire", dependencies: ["CProtobufC"]),
+
+        // No IO, no clock, no thread.
+        library("TailraceCore", []),
+        library("TailracePatterns", ["CPCRE2"]),
+        library("TailraceConfiguration", ["TailraceCore"]),
+        library("TailraceChannels", ["TailraceCore"]),
+        library("TailraceRPC", ["TailraceCore", "CWire", "CProtobufC", "CChecksum", "CLZ4", "CZstd"]),
+        library("TailraceKafka", ["TailraceCore"]),
+        library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
+        library("TailraceSinks", ["TailraceCore"]),
+
+        // The seams: for real, and simulated.
+        library("TailraceIO", ["TailraceCore", "CLinux"]),
+        library("TailraceRdkafka", ["TailraceCore", "CRdkafka", "CLinux"]),
+        library("TailraceSimulation", ["TailraceCore"]),
+
+        // An agent, a cluster, the program.
+        library(
+            "TailraceRuntime",
+            [
+                "TailraceCore", "TailraceConfiguration", "TailraceChannels", "TailraceRPC", "TailraceKafka",
+                "TailraceSources", "TailraceSinks", "TailraceIO", "TailraceRdkafka",
+            ]),
+        library(
+            "TailraceTopology", ["TailraceCore", "TailraceConfiguration", "TailraceIO", "TailraceRdkafka", "CYAML", "CLinux"]),
+        .executableTarget(
+            name: "tailrace", dependencies: ["TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
+            swiftSettings: settings),
+
+        // Tests, one target a module.
+        tests("TailraceCoreTests", ["TailraceCore", "TailraceSimulation"]),
+        tests("TailraceConfigurationTests", ["TailraceConfiguration", "TailraceCore"]),
+        tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
+        tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
+        tests("TailraceKafkaTests", ["TailraceKafka", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+        tests(
+            "TailraceSourcesTests", ["TailraceSources", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+        tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
+        tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
+        tests("TailraceTopologyTests", ["TailraceTopology", "TailraceCore"]),
+        tests(
+            "ChainTests",
+            [
+                "TailraceRuntime", "TailraceRPC", "TailraceKafka", "TailraceChannels", "TailraceSources", "TailraceSinks",
+                "TailraceCore", "TailraceSimulation",
+            ]),
+        tests("ProcessTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka"]),
+    ]
+)

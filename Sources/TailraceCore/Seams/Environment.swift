@@ -1,0 +1,60 @@
+package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
+    case debug, info, warning, error
+    package static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// ERROR: data lost or a person must act. WARN: unexpected, nothing lost. INFO: state changes. Nothing per event.
+package protocol Log: AnyObject {
+    func write(_ level: LogLevel, _ component: String, _ text: @autoclosure () -> String)
+}
+
+/// A plain integer on the loop, changed once per batch; it only grows.
+package final class Counter {
+    package private(set) var value = 0
+    package init() {}
+    package func add(_ amount: Int) { value += amount }
+}
+
+package protocol Metrics: AnyObject {
+    /// The one of that name and component, made at the first call. Unit in the name, ends in `_total`.
+    func counter(_ name: String, _ component: String) -> Counter
+    /// A value that is read when somebody asks; replaces an earlier one of that name and component.
+    func gauge(_ name: String, _ component: String, _ read: @escaping () -> Int)
+}
+
+/// All that is not deterministic, handed to each component at its making.
+package struct Environment {
+    /// Unique in the agent: "edge.sources.r1".
+    package let component: String
+    package let loop: any EventLoop
+    package let network: any Network
+    package let files: any FileSystem
+    package let processes: any Processes
+    package let broker: any Broker
+    package let log: any Log
+    package let metrics: any Metrics
+    package let memory: any MemoryBudget
+    /// The agent's own directory: positions, dead letters, admin socket.
+    package let stateDirectory: String
+    package var random: SeededRandom
+
+    package init(
+        component: String, loop: any EventLoop, network: any Network, files: any FileSystem, processes: any Processes,
+        broker: any Broker, log: any Log, metrics: any Metrics, memory: any MemoryBudget, stateDirectory: String,
+        random: SeededRandom
+    ) {
+        (self.component, self.loop, self.network, self.files) = (component, loop, network, files)
+        (self.processes, self.broker, self.log, self.metrics) = (processes, broker, log, metrics)
+        (self.memory, self.stateDirectory, self.random) = (memory, stateDirectory, random)
+    }
+
+    package func named(_ name: String) -> Environment {
+        Environment(
+            component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, log: log,
+            metrics: metrics, memory: memory, stateDirectory: stateDirectory, random: random.split(name))
+    }
+
+    package func log(_ level: LogLevel, _ text: @autoclosure () -> String) { log.write(level, component, text()) }
+    package func counter(_ name: String) -> Counter { metrics.counter(name, component) }
+    package func gauge(_ name: String, _ read: @escaping () -> Int) { metrics.gauge(name, component, read) }
+}
