@@ -27,3 +27,12 @@ package struct LoopPort<Message: Sendable>: Sendable {
     /// From any thread; never blocks. A message posted after the loop ended is dropped.
     package func post(_ message: Message) { deliver(message) }
 }
+
+/// A loop that watches descriptors for others: a C library that signals by an eventfd. Components never see it; modules
+/// that are seams themselves (TailraceRdkafka) do.
+package protocol DescriptorLoop: EventLoop {
+    /// Runs `body` on the loop, once in each turn in which `descriptor` is readable: so `body` reads it until it is empty.
+    /// The descriptor stays the caller's: watched once at a time, non-blocking, open until the watch is cancelled. After
+    /// `cancel()` the body does not run. The loop keeps the watch until then; dropping it does not end it.
+    func onReadable(_ descriptor: Int32, _ body: @escaping () -> Void) -> any Cancellable
+}
