@@ -39,6 +39,7 @@ let package = Package(
         // No IO, no clock, no thread.
         library("TailraceCore", []),
         library("TailracePatterns", ["CPCRE2"]),
+        library("TailraceStatus", ["TailraceCore"]),
         library("TailraceConfiguration", ["TailraceCore"]),
         library("TailraceChannels", ["TailraceCore"]),
         library("TailraceRPC", ["TailraceCore", "CWire", "CProtobufC", "CChecksum", "CLZ4", "CZstd"]),
@@ -55,11 +56,14 @@ let package = Package(
         library(
             "TailraceRuntime",
             [
-                "TailraceCore", "TailraceConfiguration", "TailraceChannels", "TailraceRPC", "TailraceKafka",
+                "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceChannels", "TailraceRPC", "TailraceKafka",
                 "TailraceSources", "TailraceSinks", "TailraceIO", "TailraceRdkafka",
             ]),
         library(
-            "TailraceTopology", ["TailraceCore", "TailraceConfiguration", "TailraceIO", "TailraceRdkafka", "CYAML", "CLinux"]),
+            "TailraceTopology",
+            [
+                "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceIO", "TailraceRdkafka", "CYAML", "CLinux",
+            ]),
         .executableTarget(
             name: "tailrace", dependencies: ["TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
             swiftSettings: settings),
@@ -74,7 +78,8 @@ let package = Package(
             "TailraceSourcesTests", ["TailraceSources", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
-        tests("TailraceTopologyTests", ["TailraceTopology", "TailraceCore"]),
+        tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
+        tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceCore"]),
         tests(
             "ChainTests",
             [
