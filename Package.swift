@@ -40,7 +40,8 @@ let package = Package(
         library("TailraceCore", []),
         library("TailracePatterns", ["CPCRE2"]),
         library("TailraceStatus", ["TailraceCore"]),
-        library("TailraceConfiguration", ["TailraceCore"]),
+        library("TailraceCommandLine", []),
+        library("TailraceConfiguration", ["TailraceCore", "TailraceCommandLine"]),
         library("TailraceChannels", ["TailraceCore"]),
         library("TailraceRPC", ["TailraceCore", "CWire", "CProtobufC", "CChecksum", "CLZ4", "CZstd"]),
         library("TailraceKafka", ["TailraceCore"]),
@@ -70,6 +71,7 @@ let package = Package(
 
         // Tests, one target a module.
         tests("TailraceCoreTests", ["TailraceCore", "TailraceSimulation"]),
+        tests("TailraceCommandLineTests", ["TailraceCommandLine"]),
         tests("TailraceConfigurationTests", ["TailraceConfiguration", "TailraceCore"]),
         tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
