@@ -66,7 +66,8 @@ let package = Package(
                 "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceIO", "TailraceRdkafka", "CYAML", "CLinux",
             ]),
         .executableTarget(
-            name: "tailrace", dependencies: ["TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
+            name: "tailrace",
+            dependencies: ["TailraceCommandLine", "TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
             swiftSettings: settings),
 
         // Tests, one target a module.

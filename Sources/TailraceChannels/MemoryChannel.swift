@@ -45,7 +45,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     /// Not delivered, by stream, in order of commit: what a duplicate waits for.
     private var live: [StreamID: [Record]] = [:]
     private var waitingConsumers: [any ChannelConsumer] = []
-    private var held = HeldNumbers()
+    private var numbers = HeldNumbers()
     private var origins: [String: (stream: StreamID, next: UInt64)] = [:]
     private var nextID: UInt64 = 0
     private let puts: Counter, takes: Counter, duplicates: Counter
@@ -87,11 +87,12 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     }
 
     package var room: BatchSize { capacity - used }
+    package var held: BatchSize { reservations.values.reduce(used) { $0 - $1.size } }
 
     // MARK: Put
 
     package func put(_ batch: EventBatch, _ producer: (any ChannelProducer)?) -> PutTransaction? {
-        let identity = batch.identity!, missing = held.missing(identity, count: batch.count)
+        let identity = batch.identity!, missing = numbers.missing(identity, count: batch.count)
         let new = batch.keeping(missing), size = new.size
         let isDuplicate = missing.isEmpty && batch.count > 0
         if size.events > 0 {
@@ -125,12 +126,12 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         }
         // Looked at again: another source may have committed the same numbers since the reservation.
         let batch = reservation.batch, identity = batch.identity!
-        let new = batch.keeping(held.missing(identity, count: batch.count))
+        let new = batch.keeping(numbers.missing(identity, count: batch.count))
         used -= reservation.size - new.size
         duplicates.add(batch.count - new.count)
         puts.add(new.count)
         let originals = new.count == batch.count ? [] : overlapping(identity)
-        held.add(identity)
+        numbers.add(identity)
         advanceOrigin(identity)
 
         // Nothing to deliver: all of it is here already, or it has only positions.

@@ -50,6 +50,8 @@ package protocol EventChannel: Component {
     var keepAlive: Duration { get }
     /// Free space, for windows that are granted from it.
     var room: BatchSize { get }
+    /// What it holds that is not delivered, takes that are open included.
+    var held: BatchSize { get }
     /// Reserves room for a numbered batch. nil: full, or others wait; `producer`, if given, is then told once. They wait in one
     /// line, each with one place; nobody overtakes. The first is told when its batch fits, the next one a turn later if there
     /// is still room. Numbers that it holds or has held (remembered per stream, as runs, bounded: the oldest run is forgotten
