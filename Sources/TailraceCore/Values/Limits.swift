@@ -20,4 +20,12 @@ package enum Limits {
     package static let routes = 10_000
     /// Batches that a source output accepts before it says no.
     package static let outputSlots = 16
+    /// One configuration file.
+    package static let configurationBytes = 4 << 20
+    /// One value of a configuration after substitution.
+    package static let configurationValueBytes = 1 << 20
+    /// Names within names, and references behind references, in a configuration value.
+    package static let configurationNesting = 32
+    /// Mistakes of one kind of check that are told one by one; the rest is a number.
+    package static let configurationProblems = 1_000
 }
