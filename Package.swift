@@ -38,7 +38,7 @@ let package = Package(
 
         // No IO, no clock, no thread.
         library("TailraceCore", []),
-        library("TailracePatterns", ["CPCRE2"]),
+        library("TailracePatterns", ["TailraceCore", "CPCRE2"]),
         library("TailraceStatus", ["TailraceCore"]),
         library("TailraceCommandLine", []),
         library("TailraceConfiguration", ["TailraceCore", "TailraceCommandLine"]),
@@ -74,6 +74,7 @@ let package = Package(
         tests("TailraceCoreTests", ["TailraceCore", "TailraceSimulation"]),
         tests("TailraceCommandLineTests", ["TailraceCommandLine"]),
         tests("TailraceConfigurationTests", ["TailraceConfiguration", "TailraceCore"]),
+        tests("TailracePatternsTests", ["TailracePatterns", "TailraceCore"]),
         tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
         tests("TailraceKafkaTests", ["TailraceKafka", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
