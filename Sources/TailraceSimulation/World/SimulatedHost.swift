@@ -1,0 +1,75 @@
+package import TailraceCore
+
+/// A machine, and the process on it. What is of the machine stays (name, files, log); what is of the process ends with it and
+/// is new after ``restart()``: loop, connections, metrics, memory.
+package final class SimulatedHost {
+    package let name: String
+    package let log: SimulatedLog
+    private let timeline: Timeline
+    private let fabric: Fabric
+    private var incarnation = 0
+    private var process: SimulatedProcess
+
+    init(_ name: String, _ timeline: Timeline, _ fabric: Fabric) {
+        (self.name, self.timeline, self.fabric) = (name, timeline, fabric)
+        log = SimulatedLog(name, timeline)
+        fabric.add(host: name)
+        process = SimulatedProcess(name, incarnation, timeline, fabric)
+    }
+
+    package var isUp: Bool { process.isUp }
+    package var loop: SimulatedLoop { process.loop }
+    package var metrics: SimulatedMetrics { process.metrics }
+    package var memory: SimulatedMemoryBudget { process.memory }
+
+    /// Of the process that runs now. After a restart a component draws other numbers than before.
+    package func makeEnvironment(component: String) -> Environment {
+        precondition(isUp, "\(name) is down: restart it first")
+        return Environment(
+            component: component, loop: process.loop, network: process.network, files: Unavailable(), processes: Unavailable(),
+            broker: Unavailable(), log: log, metrics: process.metrics, memory: process.memory, stateDirectory: "/state",
+            random: timeline.random("\(name) \(incarnation)").split(component))
+    }
+
+    /// The process ends at once, as by kill -9: nothing of it runs again, its peers' connections are reset.
+    package func crash() {
+        timeline.note("crash", name)
+        process.end()
+    }
+    /// A new process on the same machine.
+    package func restart() {
+        if isUp { crash() }
+        incarnation += 1
+        timeline.note("restart", name, incarnation)
+        process = SimulatedProcess(name, incarnation, timeline, fabric)
+    }
+    /// Stops the process for a while (SIGSTOP, SIGCONT). Its kernel goes on: connections are made, bytes arrive.
+    package func pause(for time: Duration) {
+        timeline.note("pause", name, Int(time.milliseconds))
+        process.loop.pause(until: timeline.now + time)
+    }
+
+    func end() { process.end() }
+}
+
+/// One life of an agent: all that ends with it.
+final class SimulatedProcess {
+    let loop: SimulatedLoop
+    let network: SimulatedNetwork
+    let metrics = SimulatedMetrics()
+    let memory: SimulatedMemoryBudget
+    private(set) var isUp = true
+
+    init(_ host: String, _ incarnation: Int, _ timeline: Timeline, _ fabric: Fabric) {
+        loop = SimulatedLoop("\(host)/\(incarnation)", timeline)
+        network = SimulatedNetwork(host, incarnation, loop, timeline, fabric)
+        memory = SimulatedMemoryBudget(64 << 20, loop)
+    }
+
+    func end() {
+        guard isUp else { return }
+        isUp = false
+        loop.end()
+        network.end()
+    }
+}
