@@ -63,7 +63,9 @@ let package = Package(
         library(
             "TailraceTopology",
             [
-                "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceIO", "TailraceRdkafka", "CYAML", "CLinux",
+                "TailraceCore", "TailraceStatus", "TailraceCommandLine", "TailraceConfiguration", "TailraceIO",
+                "TailraceRdkafka",
+                "CYAML", "CLinux",
             ]),
         .executableTarget(
             name: "tailrace",

@@ -1,3 +1,5 @@
+import TailraceCommandLine
+
 /// Reads YAML nodes into values, and collects every mistake instead of stopping at the first.
 struct NodeReader {
     let file: String

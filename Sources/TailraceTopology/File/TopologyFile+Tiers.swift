@@ -1,3 +1,5 @@
+import TailraceCommandLine
+
 extension Topology {
     mutating func readTiers(_ node: YAMLNode, _ reader: inout NodeReader, _ hasFile: (String) -> Bool) {
         let items = reader.list(node, "'tiers'")

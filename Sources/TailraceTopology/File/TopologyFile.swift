@@ -1,3 +1,5 @@
+import TailraceCommandLine
+
 /// Reads a topology file: all mistakes at once, each with line, column and remedy.
 package enum TopologyFile {
     package struct Mistakes: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,0 +1,188 @@
+import TailraceCore
+import TailraceStatus
+import Testing
+
+@testable import TailraceTopology
+
+struct AuditTests {
+    static let stream = StreamID(value: 0xAB)
+    static let p0 = TopicPartition(topic: "t", partition: 0), p1 = TopicPartition(topic: "t", partition: 1)
+
+    static func identity(_ number: UInt64, _ stream: StreamID = stream) -> Bytes {
+        var bytes: [UInt8] = []
+        withUnsafeBytes(of: stream.value.bigEndian) { bytes += $0 }
+        withUnsafeBytes(of: number.bigEndian) { bytes += $0 }
+        return Bytes(copying: bytes)
+    }
+    static func known(_ submitted: UInt64, safe: UInt64, _ state: KnownStream.State = .live) -> KnownStream {
+        KnownStream(
+            agent: "edge-1", source: "s", channel: "c", stream: stream, submitted: submitted, safe: safe, state: state)
+    }
+    private func ledger(_ numbers: [UInt64], in partition: TopicPartition = p0) -> AuditLedger {
+        var ledger = AuditLedger(startsAtZero: true)
+        for (offset, number) in numbers.enumerated() {
+            ledger.record(partition, offset: Int64(offset), identity: Self.identity(number), body: Bytes("x"))
+        }
+        return ledger
+    }
+    private func report(_ ledger: AuditLedger, _ known: [KnownStream], _ written: [String: UInt64] = [:]) -> AuditReport {
+        var snapshot = ledger.snapshot
+        snapshot.isReading = true
+        return AuditReport(known: known, seen: snapshot, written: written)
+    }
+
+    @Test func whatCameOnceIsFine() {
+        let report = report(ledger([0, 1, 2]), [Self.known(3, safe: 3)])
+        #expect(report.verdict == "0 missing, 0 duplicates, 0 unverified: OK")
+        #expect(report.isFine)
+    }
+
+    @Test func whatIsMissingIsNamedWithItsRange() {
+        let report = report(ledger([0, 3, 3, 6]), [Self.known(8, safe: 8)])
+        #expect(report.verdict == "5 missing, 1 duplicates, 0 unverified: NOT OK")
+        #expect(report.streams[0].missingRanges == ["1-2", "4-5", "7"])
+        #expect(report.text.contains("missing in 00000000000000ab: 1-2, 4-5, 7\n"))
+    }
+
+    @Test func notYetSafeIsNotSettled() {
+        let report = report(ledger([0, 1]), [Self.known(2, safe: 1)])
+        #expect(report.verdict == "0 missing, 0 duplicates, 0 unverified: NOT SETTLED")
+        #expect(!report.isFine)
+    }
+
+    /// "An edge that lost its memory at a kill starts a new stream: the old one is reported as ended and resent, not as missing."
+    @Test func anEndedStreamOwesOnlyWhatWasSafe() {
+        let fine = report(ledger([0, 1, 2]), [Self.known(10, safe: 3, .ended)])
+        #expect(fine.isFine)
+        #expect(fine.streams[0].state == .ended)
+        #expect(fine.streams[0].resent == 7)
+        let lost = report(ledger([0, 2]), [Self.known(10, safe: 3, .ended)])
+        #expect(lost.missing == 1)
+        #expect(lost.streams[0].missingRanges == ["1"])
+        #expect(lost.streams[0].resent == 7)
+    }
+
+    @Test func anAgentThatDoesNotRunLeavesItsRestUnverified() {
+        let report = report(ledger([0, 1, 2]), [Self.known(10, safe: 3, .down)])
+        #expect(report.verdict == "0 missing, 0 duplicates, 7 unverified: NOT OK")
+        #expect(report.notes == ["edge-1 does not run. Fix: tailrace topology restart edge-1"])
+    }
+
+    @Test func aStreamThatNoStatusNamedIsListedAndOwesNothing() {
+        let report = report(ledger([0, 2]), [])
+        #expect(report.streams.map(\.state) == [.unreported])
+        #expect(report.isFine)
+    }
+
+    /// Offsets that never came: the broker had dropped them. Numbers that are missing may be among them, so nobody knows.
+    @Test func whatTheBrokerDroppedIsUnverified() {
+        var ledger = AuditLedger(startsAtZero: true)
+        ledger.record(Self.p0, offset: 2, identity: Self.identity(2), body: Bytes("x"))
+        #expect(ledger.partitions[Self.p0]?.dropped == 2)
+        let report = report(ledger, [Self.known(4, safe: 4)])
+        #expect(report.verdict == "1 missing, 0 duplicates, 2 unverified: NOT OK")
+        #expect(report.dropped == 2)
+    }
+
+    @Test func theFirstOffsetOfAnOlderTopicIsNoGap() {
+        var ledger = AuditLedger(startsAtZero: false)
+        ledger.record(Self.p0, offset: 700, identity: nil, body: Bytes("x"))
+        ledger.record(Self.p0, offset: 701, identity: nil, body: Bytes("x"))
+        ledger.record(Self.p0, offset: 700, identity: nil, body: Bytes("x"))
+        #expect(ledger.partitions[Self.p0]?.dropped == 0)
+        #expect(ledger.anonymous == 3)
+    }
+
+    @Test func withoutIdentityNothingIsVerified() {
+        var ledger = AuditLedger(startsAtZero: true)
+        ledger.record(Self.p0, offset: 0, identity: Bytes("short"), body: Bytes("x"))
+        ledger.record(Self.p0, offset: 1, identity: nil, body: Bytes("x"))
+        let report = report(ledger, [Self.known(2, safe: 2)])
+        #expect(report.verdict == "0 missing, 0 duplicates, 2 unverified: NOT OK")
+        #expect(report.notes.contains { $0.contains("identityHeaders = true") })
+    }
+
+    @Test func orderIsThatOfAPartition() {
+        var ledger = AuditLedger(startsAtZero: true)
+        for (partition, offset, number) in [
+            (Self.p0, 0, 5), (Self.p1, 0, 0), (Self.p1, 1, 1), (Self.p0, 1, 3), (Self.p0, 2, 5),
+        ] {
+            ledger.record(partition, offset: Int64(offset), identity: Self.identity(UInt64(number)), body: Bytes("x"))
+        }
+        let tally = ledger.streams[Self.stream]!
+        #expect(tally.outOfOrder == 1)
+        #expect(tally.duplicates == 1)
+    }
+
+    @Test func generatedLinesAreCountedByFile() {
+        var ledger = AuditLedger(startsAtZero: true)
+        for (offset, number) in [0, 1, 1, 3].enumerated() {
+            ledger.record(
+                Self.p0, offset: Int64(offset), identity: Self.identity(UInt64(offset)),
+                body: Bytes("hello line=edge-1/\(number)"))
+        }
+        let report = report(ledger, [Self.known(4, safe: 4)], ["edge-1": 4])
+        #expect(report.files[0].missingRanges == ["2"])
+        #expect(report.verdict == "1 missing, 0 duplicates, 0 unverified: NOT OK")
+    }
+
+    @Test(arguments: [
+        ("x line=edge-1/42", "edge-1", 42), (" line=a/0", "a", 0), ("x line=a/18446744073709551615", "a", UInt64.max),
+    ])
+    func aGeneratedLineIsRecognised(_ text: String, _ writer: String, _ number: UInt64) {
+        let parsed = GeneratedLine.parse(Bytes(text))
+        #expect(parsed?.writer == writer)
+        #expect(parsed?.number == number)
+    }
+    @Test(arguments: [
+        "", "7", "/7", "=/7", " line=/7", "line=a/7", " line=a/", " line=a/18446744073709551616",
+        " line=a/99999999999999999999999",
+        " lime=a/7", " line=\(String(repeating: "a", count: 70))/7",
+    ])
+    func otherLinesAreNot(_ text: String) { #expect(GeneratedLine.parse(Bytes(text)) == nil) }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func garbageIsNoGeneratedLine(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let alphabet = Array(" line=a/0123456789\u{0}".utf8)
+        for _ in 0..<2000 {
+            let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+            _ = GeneratedLine.parse(Bytes(copying: bytes))
+        }
+    }
+
+    /// The verdict against a plain count: random deliveries with losses and repeats in several partitions.
+    @Test(arguments: 0..<30 as Range<UInt64>)
+    func theVerdictIsRight(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let sent = UInt64.random(in: 0..<300, using: &random)
+        var deliveries: [UInt64] = []
+        for number in 0..<sent {
+            let copies = [0, 1, 1, 1, 1, 1, 1, 2, 3].randomElement(using: &random)!
+            deliveries += Array(repeating: number, count: copies)
+        }
+        deliveries.shuffle(using: &random)
+        var ledger = AuditLedger(startsAtZero: true), offsets: [Int64] = [0, 0, 0]
+        for number in deliveries {
+            let partition = Int.random(in: 0..<3, using: &random)
+            ledger.record(
+                TopicPartition(topic: "t", partition: Int32(partition)), offset: offsets[partition],
+                identity: Self.identity(number), body: Bytes("x"))
+            offsets[partition] += 1
+        }
+        let report = report(ledger, [Self.known(sent, safe: sent)])
+        let came = Set(deliveries)
+        #expect(report.missing == sent - UInt64(came.count))
+        #expect(report.duplicates == UInt64(deliveries.count - came.count))
+        #expect(report.unverified == 0)
+        #expect(report.isFine == (came.count == Int(sent)))
+    }
+
+    @Test func aSnapshotSurvivesItsJSON() throws {
+        var ledger = ledger([0, 1, 5])
+        ledger.record(Self.p1, offset: 9, identity: nil, body: Bytes("x line=edge-1/3"))
+        let snapshot = ledger.snapshot
+        let text = JSON.text(snapshot)
+        #expect(try JSON.read(AuditSnapshot.self, Array(text.utf8), from: "t") == snapshot)
+    }
+}
