@@ -74,13 +74,13 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     /// What is still here is lost with the process; whoever waits for it is told so.
     package func stop(by deadline: Instant, _ done: @escaping () -> Void) {
         let left = live.values.joined().sorted { $0.order < $1.order }
+        let waiters = left.flatMap(\.waiters), events = left.reduce(0) { $0 + $1.remaining }
         environment.loop.enqueue {
-            for record in left { for waiter in record.waiters { waiter(.failure(.stopped)) } }
+            for waiter in waiters { waiter(.failure(.stopped)) }
             done()
         }
-        let events = left.reduce(0) { $0 + $1.remaining }
         if events > 0 {
-            environment.log(.warning, "stopped with \(events) events that were not delivered; they were not acknowledged")
+            environment.log(.warning, "stopped with \(events) events that were not delivered")
         }
         for record in left { record.waiters = [] }
         (records, firstRecord, givenBack, openTakes, reservations, live) = ([], 0, [], [:], [:], [:])

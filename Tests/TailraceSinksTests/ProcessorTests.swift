@@ -124,7 +124,8 @@ import Testing
         let count = Int.random(in: 2...5, using: &random)
         var processors: [any SinkProcessor] = [FailoverProcessor(priorities: Array(0..<count), maxPenalty: .seconds(10))]
         for selector in LoadBalanceSelector.allCases {
-            processors.append(LoadBalanceProcessor(count, selector: selector, backoff: Backoff(first: .seconds(1), limit: .seconds(8))))
+            processors.append(
+                LoadBalanceProcessor(count, selector: selector, backoff: Backoff(first: .seconds(1), limit: .seconds(8))))
         }
         for var processor in processors {
             var open: [Int] = [], now = 0.0
