@@ -1,1 +1,0 @@
-// Placeholder until the generated code lands.
