@@ -81,7 +81,8 @@ let package = Package(
         tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
         tests("TailraceKafkaTests", ["TailraceKafka", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests(
-            "TailraceSourcesTests", ["TailraceSources", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+            "TailraceSourcesTests",
+            ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
         tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
