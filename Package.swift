@@ -84,6 +84,7 @@ let package = Package(
             "TailraceSourcesTests",
             ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
+        tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
         tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
         tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceCore"]),

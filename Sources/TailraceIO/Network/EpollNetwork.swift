@@ -1,0 +1,107 @@
+import CLinux
+import Glibc
+package import TailraceCore
+
+/// The network for real: TCP over IPv4 and IPv6, and Unix sockets.
+package final class EpollNetwork: Network {
+    /// accept4() or a double of it that has no descriptors.
+    typealias AcceptCall = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+
+    let loop: EpollLoop
+    let log: (any Log)?
+    /// For the log.
+    let name: String
+    private(set) var resolver: Resolver
+    let acceptCall: AcceptCall
+    private let lookUp: @Sendable (String) -> Resolver.Answer
+
+    /// How long a start may wait for the name service, for a source that binds to a name. See ``listen(at:_:)``.
+    static let bindLookUpLimit = Duration.seconds(5)
+
+    package convenience init(_ loop: EpollLoop, log: (any Log)? = nil, name: String = "network") {
+        self.init(loop, log: log, name: name, lookUp: { TailraceIO.lookUp($0) })
+    }
+
+    /// With another name service and accept call, for tests.
+    init(
+        _ loop: EpollLoop, log: (any Log)? = nil, name: String = "network",
+        lookUp: @escaping @Sendable (String) -> Resolver.Answer,
+        accept: @escaping AcceptCall = { clinux_accept($0, $1, $2) }
+    ) {
+        (self.loop, self.log, self.name) = (loop, log, name)
+        (self.lookUp, acceptCall) = (lookUp, accept)
+        resolver = Resolver(loop, lookUp)
+    }
+
+    package func connect(
+        to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
+    ) -> any Cancellable {
+        let connector = Connector(self, endpoint, deadline, done)
+        connector.start()
+        return connector
+    }
+
+    /// The one call that may wait: to listen at a name (not at an address) the name service is asked, for at most
+    /// ``bindLookUpLimit``. It happens when a component starts.
+    package func listen(
+        at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
+    ) throws(TailraceError) -> any Listener {
+        switch endpoint {
+        case .path(let path):
+            let descriptor = try newSocket(AF_UNIX, endpoint)
+            do throws(TailraceError) {
+                let file = try UnixSocketFile.bind(descriptor, path)
+                guard Glibc.listen(descriptor, SocketListener.backlog) == 0 else { throw bindError(errno, endpoint) }
+                return SocketListener(self, descriptor, endpoint, file, accept)
+            } catch {
+                close(descriptor)
+                throw error
+            }
+        case .host(let name, let port):
+            var failure = resolveError(name, "the name has none")
+            for address in try addresses(of: name, port) {
+                do throws(TailraceError) {
+                    return try listen(at: address, endpoint, accept)
+                } catch {
+                    failure = error
+                }
+            }
+            throw failure
+        }
+    }
+
+    private func newSocket(_ family: Int32, _ endpoint: Endpoint) throws(TailraceError) -> Int32 {
+        let descriptor = socket(family, CInt(SOCK_STREAM.rawValue) | socketFlags, 0)
+        guard descriptor >= 0 else { throw bindError(errno, endpoint) }
+        return descriptor
+    }
+
+    private func listen(
+        at address: SocketAddress, _ endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
+    ) throws(TailraceError) -> any Listener {
+        let descriptor = try newSocket(address.family, endpoint)
+        setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        if address.family == AF_INET6 { setOption(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 0) }  // :: is for IPv4 too
+        setConnectionOptions(descriptor)
+        guard address.withAddress({ bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, SocketListener.backlog) == 0,
+            let own = SocketAddress.read({ getsockname(descriptor, $0, $1) })?.1
+        else {
+            let code = errno
+            close(descriptor)
+            throw bindError(code, endpoint)
+        }
+        guard case .host(let name, _) = endpoint else { preconditionFailure("an address of TCP comes from a host") }
+        return SocketListener(self, descriptor, .host(name, port: own.port), nil, accept)
+    }
+
+    private func addresses(of name: String, _ port: UInt16) throws(TailraceError) -> [SocketAddress] {
+        if let address = SocketAddress(literal: name, port: port) { return [address] }
+        let answered = TimedAnswer<Resolver.Answer>()
+        startThread("resolver") { [lookUp] in answered.set(lookUp(name)) }
+        switch answered.wait(Self.bindLookUpLimit) {
+        case .success(let addresses)?: return addresses.map { $0.with(port: port) }
+        case .failure(let failure)?: throw resolveError(name, failure.reason)
+        case nil: throw resolveError(name, "no answer in \(Self.bindLookUpLimit.text)")
+        }
+    }
+}
