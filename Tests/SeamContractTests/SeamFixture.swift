@@ -8,6 +8,37 @@ protocol SeamFixture: AnyObject {
     func run(while condition: () -> Bool, limit: Duration) -> Bool
     /// Ends the loop and what runs beside it.
     func end()
+    /// An empty directory for the test alone.
+    var directory: String { get }
+    /// What other programs do with files.
+    var others: any OtherPrograms { get }
+    /// The arguments of a child that does what `script` says, the same for all seams.
+    func command(_ script: ChildScript) -> [String]
+}
+
+/// Changes files beside the agent. A call that fails ends the test.
+protocol OtherPrograms {
+    func write(_ path: String, _ text: String) throws
+    func append(_ path: String, _ text: String) throws
+    func rename(_ from: String, to: String) throws
+    func remove(_ path: String) throws
+    func truncate(_ path: String, to size: Int) throws
+    func link(_ existing: String, _ new: String) throws
+    func symlink(_ path: String, to target: String) throws
+    func makeFifo(_ path: String) throws
+    func makeDirectory(_ path: String) throws
+}
+
+enum ChildScript: Sendable {
+    /// Prints "one\ntwo\n", and "bad\n" to its errors, and ends with 3.
+    case prints
+    /// Repeats what comes on its input, ends with 0 at its end.
+    case echoes
+    /// Prints "ready\n" and waits for ever.
+    case waits
+    /// Prints 1 MB of "x".
+    case prints1MB
+    case missing
 }
 
 extension SeamFixture {
@@ -19,6 +50,24 @@ extension SeamFixture {
         loop.schedule(at: loop.now + .milliseconds(50)) { isOver = true }
         _ = run { !isOver }
     }
+    /// Runs until the completion that `start` gets is called, and once only.
+    func wait<R>(_ start: (@escaping (Result<R, TailraceError>) -> Void) -> Void) throws -> R {
+        var result: Result<R, TailraceError>?, calls = 0
+        start {
+            result = $0
+            calls += 1
+        }
+        guard calls == 0 else { throw TestFailure(text: "answered within the call") }
+        _ = run { result == nil }
+        settle()
+        guard let result, calls == 1 else { throw TestFailure(text: "answered \(calls) times") }
+        return try result.get()
+    }
+}
+
+struct TestFailure: Error, CustomStringConvertible {
+    var text: String
+    var description: String { text }
 }
 
 /// Which seams a test runs on.
@@ -30,18 +79,4 @@ enum Seams: Sendable, CaseIterable {
         case .simulated: SimulatedFixture(seed)
         }
     }
-}
-
-final class SimulatedFixture: SeamFixture {
-    let world: SimulatedWorld
-    let host: SimulatedHost
-    let environment: Environment
-
-    init(_ seed: UInt64) {
-        world = SimulatedWorld(seed: seed)
-        host = world.makeHost("here")
-        environment = host.makeEnvironment(component: "test")
-    }
-    func run(while condition: () -> Bool, limit: Duration) -> Bool { world.run(while: condition, limit: limit) }
-    func end() { host.crash() }
 }

@@ -119,7 +119,7 @@ import Testing
                 })
         }
         #expect(world.run { codes.count < 2 })
-        #expect(codes == ["network.name", "network.timeout"])
+        #expect(codes == ["network.resolve", "network.timeout"])
     }
 
     @Test func workThatNeverEndsEndsTheProgramWithAMessage() async {

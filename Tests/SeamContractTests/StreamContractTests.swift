@@ -17,6 +17,13 @@ final class Talker: ByteStreamHandler {
         stream.handler = self
     }
     var unsent: Int { queue.byteCount }
+    /// (As a function, so that a failed expectation does not print a megabyte.)
+    func hasReceived(_ bytes: some Collection<UInt8>) -> Bool {
+        if received.elementsEqual(bytes) { return true }
+        let first = zip(received, bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        Issue.record("\(received.count) bytes instead of \(bytes.count), first difference at \(first ?? -1)")
+        return false
+    }
 
     func read() {
         guard isReading, !hasEnded, error == nil else { return }
@@ -98,14 +105,14 @@ func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeede
     func bytesArriveWholeAndInOrderBothWays(_ seams: Seams, _ seed: UInt64) throws {
         let fixture = try seams.make(seed)
         defer { fixture.end() }
-        let pair = try Pair(fixture), bytes = sample(1_000_000)
+        let pair = try Pair(fixture), bytes = sample(400_000)
         pair.client.read()
         pair.server.read()
         pair.client.send(bytes)
         pair.server.send(Array(bytes.reversed()))
         #expect(fixture.run { pair.server.received.count < bytes.count || pair.client.received.count < bytes.count })
-        #expect(pair.server.received == bytes)
-        #expect(pair.client.received == bytes.reversed())
+        #expect(pair.server.hasReceived(bytes))
+        #expect(pair.client.hasReceived(bytes.reversed()))
         #expect(pair.client.error == nil && pair.server.error == nil)
     }
 
@@ -135,7 +142,7 @@ func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeede
     @Test(arguments: Seams.allCases) func aReaderThatDoesNotReadStopsTheWriter(_ seams: Seams) throws {
         let fixture = try seams.make()
         defer { fixture.end() }
-        let pair = try Pair(fixture), bytes = sample(32 << 20)
+        let pair = try Pair(fixture), bytes = sample(8 << 20)
         pair.client.send(bytes)
         fixture.settle()
         fixture.settle()
@@ -145,7 +152,7 @@ func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeede
         #expect(pair.client.unsent == unsent)
         pair.server.read()
         #expect(fixture.run(while: { pair.server.received.count < bytes.count }, limit: .seconds(60)))
-        #expect(pair.server.received == bytes)
+        #expect(pair.server.hasReceived(bytes))
     }
 
     /// "No more writes; the peer reads to the end. Reading goes on."
@@ -157,10 +164,10 @@ func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeede
         pair.client.read()
         pair.client.send(question, finish: true)
         #expect(fixture.run { !pair.server.hasEnded })
-        #expect(pair.server.received == question)
+        #expect(pair.server.hasReceived(question))
         pair.server.send(answer, finish: true)
         #expect(fixture.run { !pair.client.hasEnded })
-        #expect(pair.client.received == answer)
+        #expect(pair.client.hasReceived(answer))
     }
 
     @Test(arguments: Seams.allCases) func afterACloseThePeerReadsToTheEndAndItsWritesFail(_ seams: Seams) throws {
@@ -172,7 +179,7 @@ func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeede
         #expect(fixture.run { pair.client.unsent > 0 })
         pair.client.stream.close()
         #expect(fixture.run { !pair.server.hasEnded })
-        #expect(pair.server.received == sample(1000))
+        #expect(pair.server.hasReceived(sample(1000)))
         var writes = 0
         func again() {
             guard pair.server.error == nil else { return }

@@ -70,7 +70,7 @@ package final class SimulatedNetwork: Network {
             timeline.after(fabric.latency()) { [weak self] in self?.knock(attempt, at: name) }
         case .unknown:
             let error = TailraceError(
-                code: "network.name", message: "no address for the name of \(endpoint)",
+                code: "network.resolve", message: "no address for the name of \(endpoint)",
                 fix: "check the name, and the name server")
             timeline.after(fabric.latency()) { attempt.finish(.failure(error)) }
         case .hangs: break

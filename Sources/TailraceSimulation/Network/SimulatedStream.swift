@@ -11,6 +11,8 @@ package final class SimulatedStream: ByteStream {
     private var wantsWrite = false
     private var isBroken = false
     var closed: (() -> Void)?
+    /// Once: nothing more will be read.
+    var endedReading: (() -> Void)?
     var wrote: (() -> Void)?
     package weak var handler: (any ByteStreamHandler)?
     package let peer: Endpoint?
@@ -33,7 +35,10 @@ package final class SimulatedStream: ByteStream {
         }
         if !wasShort {
             if isBroken { throw resetError }
-            if incoming.hasEnded { return .end }
+            if incoming.hasEnded {
+                endReading()
+                return .end
+            }
         }
         wasShort = false
         wantsRead = true
@@ -61,6 +66,11 @@ package final class SimulatedStream: ByteStream {
         isClosed = true
         closed?()
         (closed, wrote) = (nil, nil)
+        endReading()
+    }
+    private func endReading() {
+        endedReading?()
+        endedReading = nil
     }
 
     /// The connection was reset.

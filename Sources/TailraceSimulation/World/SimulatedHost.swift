@@ -5,16 +5,21 @@ package import TailraceCore
 package final class SimulatedHost {
     package let name: String
     package let log: SimulatedLog
+    package let files: HostFiles
+    /// What can be run here, by the first argument.
+    package var programs: [String: (SimulatedChild) -> Void] = [:]
     private let timeline: Timeline
     private let fabric: Fabric
     private var incarnation = 0
-    private var process: SimulatedProcess
+    private var crashes = 0
+    private var process: SimulatedProcess!
 
     init(_ name: String, _ timeline: Timeline, _ fabric: Fabric) {
         (self.name, self.timeline, self.fabric) = (name, timeline, fabric)
         log = SimulatedLog(name, timeline)
+        files = HostFiles(name, timeline)
         fabric.add(host: name)
-        process = SimulatedProcess(name, incarnation, timeline, fabric)
+        process = SimulatedProcess(self, incarnation, timeline, fabric)
     }
 
     package var isUp: Bool { process.isUp }
@@ -26,22 +31,28 @@ package final class SimulatedHost {
     package func makeEnvironment(component: String) -> Environment {
         precondition(isUp, "\(name) is down: restart it first")
         return Environment(
-            component: component, loop: process.loop, network: process.network, files: Unavailable(), processes: Unavailable(),
+            component: component, loop: process.loop, network: process.network, files: process.files,
+            processes: process.processes,
             broker: Unavailable(), log: log, metrics: process.metrics, memory: process.memory, stateDirectory: "/state",
             random: timeline.random("\(name) \(incarnation)").split(component))
     }
 
-    /// The process ends at once, as by kill -9: nothing of it runs again, its peers' connections are reset.
-    package func crash() {
-        timeline.note("crash", name)
+    /// The process ends at once: nothing of it runs again, its peers' connections are reset. `losingPower`: what was not synced
+    /// is kept, lost or torn by the seed; else it was kill -9, and the kernel has everything that was written.
+    package func crash(losingPower: Bool = true) {
+        timeline.note("crash", name, losingPower ? 1 : 0)
         process.end()
+        guard losingPower else { return }
+        crashes += 1
+        var random = timeline.random("power \(name) \(crashes)")
+        files.tree.losePower(&random)
     }
     /// A new process on the same machine.
     package func restart() {
         if isUp { crash() }
         incarnation += 1
         timeline.note("restart", name, incarnation)
-        process = SimulatedProcess(name, incarnation, timeline, fabric)
+        process = SimulatedProcess(self, incarnation, timeline, fabric)
     }
     /// Stops the process for a while (SIGSTOP, SIGCONT). Its kernel goes on: connections are made, bytes arrive.
     package func pause(for time: Duration) {
@@ -56,13 +67,20 @@ package final class SimulatedHost {
 final class SimulatedProcess {
     let loop: SimulatedLoop
     let network: SimulatedNetwork
+    let files: SimulatedFileSystem
+    let processes: SimulatedProcesses
     let metrics = SimulatedMetrics()
     let memory: SimulatedMemoryBudget
     private(set) var isUp = true
 
-    init(_ host: String, _ incarnation: Int, _ timeline: Timeline, _ fabric: Fabric) {
-        loop = SimulatedLoop("\(host)/\(incarnation)", timeline)
-        network = SimulatedNetwork(host, incarnation, loop, timeline, fabric)
+    init(_ host: SimulatedHost, _ incarnation: Int, _ timeline: Timeline, _ fabric: Fabric) {
+        let name = "\(host.name)/\(incarnation)"
+        loop = SimulatedLoop(name, timeline)
+        network = SimulatedNetwork(host.name, incarnation, loop, timeline, fabric)
+        files = SimulatedFileSystem(host.files, loop, timeline.random("files " + name))
+        processes = SimulatedProcesses(host.name, loop, timeline, timeline.random("children " + name)) { [weak host] in
+            host?.programs ?? [:]
+        }
         memory = SimulatedMemoryBudget(64 << 20, loop)
     }
 
@@ -71,5 +89,9 @@ final class SimulatedProcess {
         isUp = false
         loop.end()
         network.end()
+        processes.end()
+        files.end()
+        metrics.end()
+        memory.end()
     }
 }
