@@ -79,7 +79,9 @@ let package = Package(
         tests("TailracePatternsTests", ["TailracePatterns", "TailraceCore"]),
         tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
-        tests("TailraceKafkaTests", ["TailraceKafka", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+        tests(
+            "TailraceKafkaTests",
+            ["TailraceKafka", "TailraceConfiguration", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests(
             "TailraceSourcesTests",
             ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
