@@ -4,10 +4,7 @@
 #if !__has_include(<librdkafka/rdkafka.h>)
 #error "<librdkafka/rdkafka.h> is missing: run scripts/install-deps, or: apt-get install librdkafka-dev"
 #endif
-/// As CLinux has it: one compilation must not see two forms of the same system types.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here, as in CLinux.h: one compilation must not see two forms of the same system types.
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
