@@ -87,7 +87,7 @@ let package = Package(
             ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),
-        tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "CLinux", "TailraceCore"]),
+        tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "TailraceCore", "TailraceIO"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
         tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
         tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceCore"]),

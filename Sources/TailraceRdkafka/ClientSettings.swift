@@ -10,8 +10,10 @@ struct ClientSettings {
         values = defaults.merging(given) { $1 }.merging(forced) { $1 }
     }
 
-    /// All that the library refuses is in the one error, in its own words.
-    func makeHandle(_ type: rd_kafka_type_t, events: Int32) throws(TailraceError) -> OpaquePointer {
+    /// All that the library refuses is in the one error, in its own words. `more`: what has no name, before the handle is made.
+    func makeHandle(
+        _ type: rd_kafka_type_t, _ more: (_ settings: OpaquePointer) -> Void
+    ) throws(TailraceError) -> OpaquePointer {
         let settings = rd_kafka_conf_new()!
         var refused: [String] = []
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
@@ -25,7 +27,7 @@ struct ClientSettings {
             rd_kafka_conf_destroy(settings)
             throw Self.refusal(refused.joined(separator: "; "))
         }
-        rd_kafka_conf_set_events(settings, events)
+        more(settings)
         var reason = ""
         let handle = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
             let handle = rd_kafka_new(type, settings, text.baseAddress!, text.count)
@@ -37,6 +39,10 @@ struct ClientSettings {
             throw Self.refusal(reason)
         }
         return handle
+    }
+
+    func makeHandle(_ type: rd_kafka_type_t, events: Int32) throws(TailraceError) -> OpaquePointer {
+        try makeHandle(type) { rd_kafka_conf_set_events($0, events) }
     }
 
     private static func refusal(_ reason: String) -> TailraceError {

@@ -4,7 +4,7 @@ package import TailraceCore
 /// librdkafka's built-in mock cluster in this process: real sockets on 127.0.0.1, for tests and for a topology that needs
 /// no installation. It forgets: of each partition it keeps the last few MB, so whoever counts must read as it goes.
 ///
-/// All calls may come from any thread; `close` waits for the cluster's threads.
+/// Its calls ask librdkafka's thread and wait for the answer (microseconds); `close` waits for the cluster's threads.
 package final class EmbeddedBroker {
     private let client: OpaquePointer
     private let cluster: OpaquePointer

@@ -49,6 +49,8 @@ package final class RdkafkaConsumer: ConsumerClient {
     private var wantsSignal = false
     private var commits: [UInt: Completion] = [:]
     private var lastCommit: UInt = 0
+    /// Itself while it closes: `done` comes although the owner let go.
+    private var untilClosed: RdkafkaConsumer?
 
     init(
         _ settings: [String: String], _ loop: any DescriptorLoop, _ log: any Log, _ component: String,
@@ -234,7 +236,7 @@ package final class RdkafkaConsumer: ConsumerClient {
         case .committed(let rebalance, let result): lookedUp(rebalance, result)
         case .destroyed:
             guard case .destroying(let done) = phase else { return }
-            phase = .closed
+            (phase, untilClosed) = (.closed, nil)
             done()
         }
     }
@@ -243,7 +245,7 @@ package final class RdkafkaConsumer: ConsumerClient {
 
     package func close(_ done: @escaping () -> Void) {
         guard case .open = phase else { return }
-        phase = .closing(done)
+        (phase, untilClosed) = (.closing(done), self)
         queues = []
         releaseRebalances()
         if let error = rd_kafka_consumer_close_queue(client.pointer, queue.pointer) {

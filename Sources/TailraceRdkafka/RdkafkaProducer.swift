@@ -60,6 +60,8 @@ package final class RdkafkaProducer: ProducerClient {
     private var answered: [() -> Void] = []
     private var lookups: [String: [(Result<[Bool], TailraceError>) -> Void]] = [:]
     private var flushes: [Flush] = []
+    /// Itself while it closes: `done` comes although the owner let go.
+    private var untilClosed: RdkafkaProducer?
 
     static let defaults = ["socket.nagle.disable": "true"]
     static let forced = ["log.queue": "true", "delivery.report.only.error": "false"]
@@ -252,7 +254,7 @@ package final class RdkafkaProducer: ProducerClient {
             for done in lookups.removeValue(forKey: topic) ?? [] { done(result) }
         case .destroyed:
             guard case .destroying(let done) = phase else { return }
-            phase = .closed
+            (phase, untilClosed) = (.closed, nil)
             done()
         }
     }
@@ -295,7 +297,7 @@ package final class RdkafkaProducer: ProducerClient {
         case .open, .failed: break
         default: return
         }
-        phase = .closing(done)
+        (phase, untilClosed) = (.closing(done), self)
         (failed, hasRoom) = (nil, nil)
         purge()
         loop.schedule(at: loop.now + Self.closeLimit) { [weak self] in self?.closeTimedOut() }

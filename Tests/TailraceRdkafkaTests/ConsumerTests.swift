@@ -119,41 +119,42 @@ import Testing
     @Test(arguments: ["range", "cooperative-sticky"])
     func secondConsumerTakesOver(strategy: String) async throws {
         let world = try KafkaWorld()
-        try await fill(world, 400, partitions: 4)
-        let settings = ["partition.assignment.strategy": strategy]
-        let first = TestOwner(), one = try world.makeConsumer(first, group: "g", settings)
-        var isCommitted = true
-        first.beforeRevocation = { partitions, mayCommit, done in
-            guard mayCommit else { return done() }
-            one.commit(first.positions(of: partitions)) { result in
-                // The embedded broker refuses it while the group forms anew, where a real one does not.
-                if case .failure = result { isCommitted = false }
-                done()
-            }
+        try world.embedded!.createTopic("t", partitions: 4)
+        // It refuses commits while the group forms anew, where a real one does not.
+        try await takeOver(world, strategy, commitsMayFail: true)
+    }
+
+    /// The group forgot the consumer: its partitions are lost, nothing of them may be committed, and it begins again.
+    @Test func lostPartitionsMayNotBeCommitted() async throws {
+        let world = try KafkaWorld()
+        try await fill(world, 10, partitions: 1)
+        let owner = TestOwner(), consumer = try world.makeConsumer(owner, group: "g")
+        var revocations: [Bool] = []
+        owner.beforeRevocation = { _, mayCommit, done in
+            revocations.append(mayCommit)
+            done()
         }
-        try one.subscribe(["t"], pattern: nil)
-        #expect(await world.loop.run { first.events == 400 })
-        let second = TestOwner(), two = try world.makeConsumer(second, group: "g", settings)
-        try two.subscribe(["t"], pattern: nil)
-        #expect(await world.loop.run { second.assigned.count == 2 && first.assigned.count == 2 })
-        #expect(first.assigned.isDisjoint(with: second.assigned))
+        try consumer.subscribe(["t"], pattern: nil)
+        #expect(await world.loop.run { owner.events == 10 })
+        world.embedded!.fail(.heartbeat, with: [25])  // UNKNOWN_MEMBER_ID
+        #expect(await world.loop.run { owner.rebalances == ["+1", "-1", "+1"] })
+        #expect(revocations == [false])
+        #expect(await world.loop.run { owner.events == 20 }, "nothing was committed, so all comes again")
+        #expect(await world.close(consumer))
+    }
 
-        let producer = try world.makeProducer()
-        var records = RecordSet(makeBatch(400..<800), topic: .all("t"))
-        records.partition = .each((0..<400).map { Int32($0 % 4) })
-        #expect(await world.deliver(records, by: producer)?.confirmedCount == 400)
-        #expect(await world.loop.run { Set((first.bodies + second.bodies).map(\.text)).count == 800 })
-        if isCommitted { #expect(first.events + second.events == 800) }
-        #expect(first.failures.isEmpty && second.failures.isEmpty)
-
-        // The second one goes: the first gets its partitions back.
-        var commits = 0
-        two.commit(second.positions(of: second.assigned)) { _ in commits += 1 }
-        #expect(await world.loop.run { commits == 1 })
-        #expect(await world.close(two))
-        #expect(await world.loop.run { first.assigned.count == 4 })
-        #expect(await world.close(one))
-        #expect(await world.close(producer))
+    /// Without the group's offsets nothing starts: it is told, and asked again.
+    @Test func committedOffsetsAreAskedForAgain() async throws {
+        let world = try KafkaWorld()
+        try await fill(world, 10, partitions: 1)
+        world.embedded!.fail(.offsetFetch, with: [30])  // GROUP_AUTHORIZATION_FAILED
+        let owner = TestOwner(), consumer = try world.makeConsumer(owner, group: "g")
+        try consumer.subscribe(["t"], pattern: nil)
+        #expect(await world.loop.run { owner.events == 10 })
+        #expect(owner.failures.map(\.code) == ["kafka.committed"])
+        #expect(owner.failures.first?.fix == "grant the user of this client the right to read with this group.")
+        #expect(owner.rebalances == ["+1"])
+        #expect(await world.close(consumer))
     }
 
     /// Topics by pattern; wrong names and patterns are told.
@@ -213,5 +214,17 @@ import Testing
         var answer: Result<Void, TailraceError>?
         consumer.commit([(TopicPartition(topic: "t", partition: 0), 1)]) { answer = $0 }
         #expect(await world.loop.run { answer != nil })
+    }
+
+    /// The owner lets go at once: `done` comes all the same, and nothing stays.
+    @Test func droppedWhileClosing() async throws {
+        let world = try KafkaWorld(), owner = TestOwner()
+        var consumer: (any ConsumerClient)? = try world.makeConsumer(owner, group: "g")
+        weak let gone = consumer
+        var isClosed = false
+        consumer!.close { isClosed = true }
+        (consumer, owner.client) = (nil, nil)
+        #expect(await world.loop.run { isClosed })
+        #expect(await world.loop.run { gone == nil })
     }
 }

@@ -1,10 +1,11 @@
 import TailraceCore
+import TailraceIO
 import TailraceRdkafka
 import Testing
 
 /// One loop, one embedded broker (or the address of another), and the seam on it.
 final class KafkaWorld {
-    let loop = PollLoop()
+    let loop: EpollLoop
     let log = TestLog()
     let broker: RdkafkaBroker
     let embedded: EmbeddedBroker?
@@ -14,10 +15,12 @@ final class KafkaWorld {
     init(brokers: Int = 1) throws {
         let embedded = try EmbeddedBroker(brokers: brokers)
         (self.embedded, bootstraps) = (embedded, embedded.bootstraps)
+        loop = try EpollLoop()
         broker = RdkafkaBroker(loop, log)
     }
-    init(bootstraps: String) {
+    init(bootstraps: String) throws {
         (embedded, self.bootstraps) = (nil, bootstraps)
+        loop = try EpollLoop()
         broker = RdkafkaBroker(loop, log)
     }
 
@@ -27,9 +30,11 @@ final class KafkaWorld {
         }
     }
     func makeConsumer(_ owner: TestOwner, group: String, _ settings: [String: String] = [:]) throws -> any ConsumerClient {
-        // The embedded broker's rebalances take a second less than the session; a first join takes three.
+        // The embedded broker's rebalances take a second less than the session; a first join takes three. A real one allows
+        // no session below six.
         let defaults = [
-            "bootstrap.servers": bootstraps, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": "3500",
+            "bootstrap.servers": bootstraps, "group.id": group, "auto.offset.reset": "earliest",
+            "session.timeout.ms": embedded == nil ? "6000" : "3500",
             "heartbeat.interval.ms": "100",
         ]
         let client = try broker.makeConsumer(defaults.merging(settings) { $1 }, owner)
@@ -100,6 +105,31 @@ final class TestOwner: ConsumerOwner {
         partitions.compactMap { partition in
             batches.last { $0.partition == partition }.map { (partition, $0.offsets.last! + 1) }
         }
+    }
+}
+
+extension EpollLoop {
+    /// True when the condition came to hold, false at the time limit. Other tests have their turns in between: a consumer
+    /// group of the embedded broker takes seconds to form, and all tests wait for theirs together.
+    func run(limit: Duration = .seconds(30), until isDone: () -> Bool) async -> Bool {
+        turn(waitingAtMost: .zero)
+        let end = now + limit
+        while !isDone() {
+            guard now < end else { return false }
+            turn(waitingAtMost: .milliseconds(1))
+            await Task.yield()
+        }
+        return true
+    }
+
+    /// For a fixed time, to show that nothing happens in it.
+    func run(for time: Duration) async { _ = await run(limit: time) { false } }
+}
+
+final class TestLog: Log {
+    private(set) var lines: [(level: LogLevel, text: String)] = []
+    func write(_ level: LogLevel, _ component: String, _ text: @autoclosure () -> String) {
+        lines.append((level, "\(component): \(text())"))
     }
 }
 

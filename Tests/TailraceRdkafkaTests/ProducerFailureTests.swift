@@ -1,5 +1,6 @@
 import CRdkafka
 import TailraceCore
+import TailraceIO
 import Testing
 
 @testable import TailraceRdkafka
@@ -120,6 +121,20 @@ import Testing
         #expect(gone == nil)
         #expect(buffer == nil)
         #expect(await world.loop.run { log.count == 4 })
+    }
+
+    /// The owner lets go at once: all answers come all the same, and nothing stays.
+    @Test func droppedWhileClosing() async throws {
+        let world = try KafkaWorld()
+        var producer: (any ProducerClient)? = try world.makeProducer()
+        try world.embedded!.setDown(1)
+        weak let gone = producer
+        var log: [String] = []
+        #expect(producer!.produce(RecordSet(makeBatch(0..<9), topic: .all("t"))) { _ in log.append("answered") })
+        producer!.close { log.append("closed") }
+        producer = nil
+        #expect(await world.loop.run { gone == nil })
+        #expect(log == ["answered", "closed"])
     }
 
     /// Dropped without a farewell: the thread cleans up, and the batch's memory is freed after it.

@@ -1,4 +1,5 @@
 import TailraceCore
+import TailraceIO
 import TailraceRdkafka
 import Testing
 
