@@ -29,9 +29,7 @@ import Testing
     func roundTrip(message: ControlMessage) throws {
         let frame = try decodeFrames(Array(message.frame(arena))).frames[0]
         #expect(frame.kind == message.kind)
-        let decoded = try frame.envelope.withUnsafeBytes { (bytes) throws(TailraceError) in
-            try ControlMessage(frame.kind, bytes, arena)
-        }
+        let decoded = try ControlMessage(frame.kind, frame.envelope, arena)
         #expect(decoded == message)
     }
 
@@ -43,17 +41,13 @@ import Testing
     }
     private func again(_ message: ControlMessage) throws -> ControlMessage? {
         let frame = try decodeFrames(Array(message.frame(arena))).frames[0]
-        return try frame.envelope.withUnsafeBytes { (bytes) throws(TailraceError) in
-            try ControlMessage(frame.kind, bytes, arena)
-        }
+        return try ControlMessage(frame.kind, frame.envelope, arena)
     }
 
     /// A status of a later version settles nothing.
     @Test func unknownStatus() throws {
         let envelope: [UInt8] = [0x08, 5, 0x10, 99]
-        let message = try Bytes(copying: envelope).withUnsafeBytes { (bytes) throws(TailraceError) in
-            try ControlMessage(.batchReply, bytes, arena)
-        }
+        let message = try ControlMessage(.batchReply, Bytes(copying: envelope), arena)
         #expect(
             message
                 == .batchReply(

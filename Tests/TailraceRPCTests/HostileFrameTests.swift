@@ -24,9 +24,7 @@ import Testing
                 if frame.kind == .appendBatch {
                     _ = try decodeBatch(frame, arena, compressor).batch.get()
                 } else {
-                    _ = try frame.envelope.withUnsafeBytes { (bytes) throws(TailraceError) in
-                        try ControlMessage(frame.kind, bytes, arena)
-                    }
+                    _ = try ControlMessage(frame.kind, frame.envelope, arena)
                 }
             }
             if let end { throw end }

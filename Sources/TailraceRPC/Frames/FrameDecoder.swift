@@ -44,6 +44,14 @@ package struct FrameDecoder: ~Copyable {
         if case .header = state { return high > low }
         return true
     }
+    /// Size of the frame that has begun, as far as known.
+    package var expectedBytes: Int {
+        switch state {
+        case .header: FrameHeader.byteCount
+        case .waiting(let header), .payload(let header): FrameHeader.byteCount + header.payloadLength
+        case .skipping(let rest): rest
+        }
+    }
     /// What was read and not yet made into a frame: for a handler that takes over a foreign connection.
     package var unread: [UInt8] { Array(UnsafeRawBufferPointer(start: landing + low, count: high - low)) }
 

@@ -126,6 +126,13 @@ extension ControlMessage {
 }
 
 extension ControlMessage {
+    package init?(_ kind: MessageKind, _ envelope: Bytes, _ arena: WireArena) throws(TailraceError) {
+        let message = try envelope.withUnsafeBytes { (bytes) throws(TailraceError) in
+            try ControlMessage(kind, bytes, arena)
+        }
+        guard let message else { return nil }
+        self = message
+    }
     /// Of an envelope whose checksum is right. nil: a kind that has no control message here.
     package init?(_ kind: MessageKind, _ envelope: UnsafeRawBufferPointer, _ arena: WireArena) throws(TailraceError) {
         arena.reset()

@@ -12,8 +12,6 @@ package import TailraceCore
 package final class SimulatedWorld {
     package let timeline: Timeline
     package let fabric: Fabric
-    /// The Kafka cluster that all hosts' clients reach.
-    package let broker: SimulatedBroker
     private var hosts: [SimulatedHost] = []
     /// Steps that one call of a `run` function may take. More means that something spins: the program ends with a message.
     package var stepLimit = 5_000_000
@@ -21,12 +19,9 @@ package final class SimulatedWorld {
     package init(seed: UInt64) {
         timeline = Timeline(seed: seed)
         fabric = Fabric(timeline)
-        broker = SimulatedBroker(timeline, fabric)
-        fabric.changed = { [weak broker] in broker?.changed() }
     }
     deinit {
         for host in hosts { host.end() }
-        broker.end()
         timeline.drop()
     }
 
@@ -44,7 +39,7 @@ package final class SimulatedWorld {
     /// A machine with one agent on it; resolvable by `name`.
     package func makeHost(_ name: String) -> SimulatedHost {
         precondition(!hosts.contains { $0.name == name }, "two hosts \(name)")
-        let host = SimulatedHost(name, timeline, fabric, broker)
+        let host = SimulatedHost(name, timeline, fabric)
         hosts.append(host)
         return host
     }
@@ -63,10 +58,6 @@ package final class SimulatedWorld {
     /// No packet gets from one to the other until ``heal(_:_:)``; what was on its way arrives then.
     package func partition(_ a: SimulatedHost, _ b: SimulatedHost) { fabric.partition(a.name, b.name) }
     package func heal(_ a: SimulatedHost, _ b: SimulatedHost) { fabric.heal(a.name, b.name) }
-    /// Cuts a host off from Kafka, or ends that.
-    package func setBrokerReachable(_ isReachable: Bool, from host: SimulatedHost) {
-        if isReachable { fabric.heal(host.name, broker.host) } else { fabric.partition(host.name, broker.host) }
-    }
     package func healAll() { fabric.healAll() }
 
     /// The next turn of a loop, or the next thing that happens outside of them. False: nothing is left.

@@ -41,8 +41,7 @@ private func drain(_ decoder: inout FrameDecoder, _ frames: inout [DecodedFrame]
 
 /// As a session does it: decompressed if it has to be, then decoded.
 func decodeBatch(_ frame: DecodedFrame, _ arena: WireArena, _ compressor: Compressor) throws(TailraceError) -> ReceivedBatch {
-    let envelope = UnsafeRawBufferPointer(start: frame.payload.buffer.base, count: frame.header.envelopeLength)
-    return try FrameContent.batch(frame.header, frame.payload.buffer, envelope, arena, compressor, released: nil)
+    try FrameContent.batch(frame.header, frame.payload.buffer, arena, compressor, released: nil)
 }
 
 func error(of body: () throws(TailraceError) -> Void) -> TailraceError? {
