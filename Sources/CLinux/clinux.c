@@ -121,6 +121,10 @@ int clinux_epoll_wait(int poll, struct epoll_event *events, int limit, int64_t n
     return count;
 }
 
+char *const *clinux_environment(void) {
+    return environ;
+}
+
 int clinux_reap(int process) {
     siginfo_t information = {0};
     int result;

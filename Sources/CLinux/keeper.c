@@ -33,7 +33,7 @@ static void keep(int messages) {
 
 int clinux_start_keeper(int *keeper) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1;  // nobody waits for a keeper that hangs
     struct clinux_signals before;
     clinux_block_all_signals(&before);
     pid_t child = fork();
@@ -50,6 +50,7 @@ int clinux_start_keeper(int *keeper) {
         if (close_range(4, ~0U, 0) < 0) {
             for (int descriptor = 4; descriptor < 65536; descriptor += 1) close(descriptor);
         }
+        fcntl(3, F_SETFL, 0);  // the keeper has nothing to do but wait
         keep(3);
         _exit(0);
     }

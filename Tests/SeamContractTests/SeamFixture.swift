@@ -14,6 +14,10 @@ protocol SeamFixture: AnyObject {
     var others: any OtherPrograms { get }
     /// The arguments of a child that does what `script` says, the same for all seams.
     func command(_ script: ChildScript) -> [String]
+    /// A topic nobody has used yet.
+    func makeTopic(_ name: String, partitions: Int) throws
+    /// What a client needs to get to the broker.
+    var brokerSettings: [String: String] { get }
 }
 
 /// Changes files beside the agent. A call that fails ends the test.

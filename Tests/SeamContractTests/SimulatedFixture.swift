@@ -33,6 +33,8 @@ final class SimulatedFixture: SeamFixture {
     func run(while condition: () -> Bool, limit: Duration) -> Bool { world.run(while: condition, limit: limit) }
     func end() { host.crash() }
     var others: any OtherPrograms { SimulatedPrograms(files: host.files) }
+    func makeTopic(_ name: String, partitions: Int) { world.broker.createTopic(name, partitions: partitions) }
+    var brokerSettings: [String: String] { [:] }
     func command(_ script: ChildScript) -> [String] { ["\(script)"] }
 }
 

@@ -238,7 +238,7 @@ struct BoltConfiguration: ComponentConfiguration {
         (
             "interceptors = a",
             [
-                "3 error configuration.missing-type a.sinks.k.interceptors.a.type: \"a\" has no type | add a.sinks.k.interceptors.a.type = <bolt>"
+                "3 error configuration.no-lines a.sinks.k.interceptors: \"a\" is in the list, but no line configures it | add a.sinks.k.interceptors.a.type = …, or take it out of the list"
             ]
         ),
         (
@@ -262,13 +262,24 @@ struct BoltConfiguration: ComponentConfiguration {
         (
             "interceptors = a1\ninterceptors.al.type = bolt",
             [
-                "4 error configuration.not-listed a.sinks.k.interceptors.al.type: \"al\" is not in the list a.sinks.k.interceptors, so it is not used | did you mean \"a1\"?",
-                "3 error configuration.missing-type a.sinks.k.interceptors.a1.type: \"a1\" has no type | add a.sinks.k.interceptors.a1.type = <bolt>",
+                "4 error configuration.not-listed a.sinks.k.interceptors.al.type: \"al\" is not in the list a.sinks.k.interceptors, so it is not used | did you mean \"a1\"?"
             ]
         ),
         (
             "interceptors = a a\ninterceptors.a.type=bolt\ninterceptors.a.length=1",
             ["3 warning configuration.listed-twice a.sinks.k.interceptors: \"a\" is in the list twice | leave it in once"]
+        ),
+        (
+            "interceptors = a\ninterceptors.a.tpye = bolt",
+            [
+                "4 error configuration.missing-type a.sinks.k.interceptors.a.tpye: \"a\" has no type | did you mean a.sinks.k.interceptors.a.type?"
+            ]
+        ),
+        (
+            "interceptors = a\ninterceptors.a.length = 2",
+            [
+                "4 error configuration.missing-type a.sinks.k.interceptors.a.type: \"a\" has no type | add a.sinks.k.interceptors.a.type = <bolt>"
+            ]
         ),
         (
             "interceptors.a = 1",

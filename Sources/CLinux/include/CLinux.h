@@ -58,6 +58,9 @@ int clinux_preallocate(int descriptor, int64_t size);
 /// A descriptor that becomes readable when the process ends.
 int clinux_process_descriptor(int process);
 
+/// The environment of this process: what getenv() reads. Swift 6 does not let one touch the variable.
+char *const *clinux_environment(void);
+
 /// 128 + signal, or the exit status, as shells say it; -1 with errno when the process cannot be waited for. Does not wait.
 int clinux_reap(int process);
 

@@ -16,12 +16,15 @@ struct DeclarationParser<Configuration: ComponentConfiguration> {
     private var configuration = Configuration()
     private(set) var problems: [ConfigurationProblem] = []
     /// Keys that a near-miss was told for: they are not told as missing too.
-    private var suggested: Set<String> = []
+    private(set) var suggested: Set<String>
     private var hasWrongValue = false
 
+    /// `suggested`: keys that somebody else told a near-miss for.
     init(
-        _ declaration: Declaration<Configuration>, _ entries: [ConfigurationEntry], prefix: String, alsoKnown: [String]
+        _ declaration: Declaration<Configuration>, _ entries: [ConfigurationEntry], prefix: String, alsoKnown: [String],
+        suggested: Set<String> = []
     ) {
+        self.suggested = suggested
         (self.declaration, self.prefix, self.alsoKnown) = (declaration, prefix, alsoKnown)
         origin = entries.first { $0.key == "type" } ?? entries.first ?? ConfigurationEntry(key: "", value: "")
         self.entries = entries.filter { $0.key != "type" }

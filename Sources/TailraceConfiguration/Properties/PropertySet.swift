@@ -53,7 +53,7 @@ package struct PropertySet: Sendable {
     package subscript(key: String) -> ConfigurationEntry? { places[key].map { entries[$0] } }
 
     /// Java's `String.trim`: everything up to U+0020 at both ends.
-    private static func trim(_ text: String) -> String {
+    static func trim(_ text: String) -> String {
         let scalars = text.unicodeScalars
         guard let first = scalars.firstIndex(where: { $0.value > 0x20 }) else { return "" }
         let last = scalars.lastIndex { $0.value > 0x20 }!

@@ -28,6 +28,8 @@ package final class Fabric {
     private var connections: [Int: Connection] = [:]
     private var hosts: Set<String> = []
     private var nextConnection = 0
+    /// After each partition and healing.
+    var changed: () -> Void = {}
 
     init(_ timeline: Timeline) {
         self.timeline = timeline
@@ -60,16 +62,19 @@ package final class Fabric {
     func partition(_ a: String, _ b: String) {
         timeline.note("partition", a + " " + b)
         partitions.insert(Pair(a, b))
+        changed()
     }
     func heal(_ a: String, _ b: String) {
         timeline.note("heal", a + " " + b)
         partitions.remove(Pair(a, b))
         for connection in inOrder { connection.healed() }
+        changed()
     }
     func healAll() {
         timeline.note("heal", "all")
         partitions = []
         for connection in inOrder { connection.healed() }
+        changed()
     }
     /// A packet that nobody must wait for: lost in a partition.
     func send(_ from: String, _ to: String, _ arrived: @escaping () -> Void) {

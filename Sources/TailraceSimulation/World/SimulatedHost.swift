@@ -10,16 +10,17 @@ package final class SimulatedHost {
     package var programs: [String: (SimulatedChild) -> Void] = [:]
     private let timeline: Timeline
     private let fabric: Fabric
+    private let broker: SimulatedBroker
     private var incarnation = 0
     private var crashes = 0
     private var process: SimulatedProcess!
 
-    init(_ name: String, _ timeline: Timeline, _ fabric: Fabric) {
-        (self.name, self.timeline, self.fabric) = (name, timeline, fabric)
+    init(_ name: String, _ timeline: Timeline, _ fabric: Fabric, _ broker: SimulatedBroker) {
+        (self.name, self.timeline, self.fabric, self.broker) = (name, timeline, fabric, broker)
         log = SimulatedLog(name, timeline)
         files = HostFiles(name, timeline)
         fabric.add(host: name)
-        process = SimulatedProcess(self, incarnation, timeline, fabric)
+        process = SimulatedProcess(self, incarnation, timeline, fabric, broker)
     }
 
     package var isUp: Bool { process.isUp }
@@ -33,7 +34,7 @@ package final class SimulatedHost {
         return Environment(
             component: component, loop: process.loop, network: process.network, files: process.files,
             processes: process.processes,
-            broker: Unavailable(), log: log, metrics: process.metrics, memory: process.memory, stateDirectory: "/state",
+            broker: process.clients, log: log, metrics: process.metrics, memory: process.memory, stateDirectory: "/state",
             random: timeline.random("\(name) \(incarnation)").split(component))
     }
 
@@ -52,12 +53,13 @@ package final class SimulatedHost {
         if isUp { crash() }
         incarnation += 1
         timeline.note("restart", name, incarnation)
-        process = SimulatedProcess(self, incarnation, timeline, fabric)
+        process = SimulatedProcess(self, incarnation, timeline, fabric, broker)
     }
     /// Stops the process for a while (SIGSTOP, SIGCONT). Its kernel goes on: connections are made, bytes arrive.
     package func pause(for time: Duration) {
         timeline.note("pause", name, Int(time.milliseconds))
         process.loop.pause(until: timeline.now + time)
+        process.clients.paused(for: time)
     }
 
     func end() { process.end() }
@@ -69,15 +71,20 @@ final class SimulatedProcess {
     let network: SimulatedNetwork
     let files: SimulatedFileSystem
     let processes: SimulatedProcesses
+    let clients: SimulatedClients
     let metrics = SimulatedMetrics()
     let memory: SimulatedMemoryBudget
     private(set) var isUp = true
 
-    init(_ host: SimulatedHost, _ incarnation: Int, _ timeline: Timeline, _ fabric: Fabric) {
+    init(
+        _ host: SimulatedHost, _ incarnation: Int, _ timeline: Timeline, _ fabric: Fabric, _ broker: SimulatedBroker
+    ) {
+
         let name = "\(host.name)/\(incarnation)"
         loop = SimulatedLoop(name, timeline)
         network = SimulatedNetwork(host.name, incarnation, loop, timeline, fabric)
         files = SimulatedFileSystem(host.files, loop, timeline.random("files " + name))
+        clients = SimulatedClients(host.name, broker, loop, timeline.random("kafka " + name))
         processes = SimulatedProcesses(host.name, loop, timeline, timeline.random("children " + name)) { [weak host] in
             host?.programs ?? [:]
         }
@@ -89,6 +96,7 @@ final class SimulatedProcess {
         isUp = false
         loop.end()
         network.end()
+        clients.end()
         processes.end()
         files.end()
         metrics.end()

@@ -12,6 +12,8 @@ package import TailraceCore
 package final class SimulatedWorld {
     package let timeline: Timeline
     package let fabric: Fabric
+    /// The Kafka cluster that all hosts' clients reach.
+    package let broker: SimulatedBroker
     private var hosts: [SimulatedHost] = []
     /// Steps that one call of a `run` function may take. More means that something spins: the program ends with a message.
     package var stepLimit = 5_000_000
@@ -19,9 +21,12 @@ package final class SimulatedWorld {
     package init(seed: UInt64) {
         timeline = Timeline(seed: seed)
         fabric = Fabric(timeline)
+        broker = SimulatedBroker(timeline, fabric)
+        fabric.changed = { [weak broker] in broker?.changed() }
     }
     deinit {
         for host in hosts { host.end() }
+        broker.end()
         timeline.drop()
     }
 
@@ -39,7 +44,7 @@ package final class SimulatedWorld {
     /// A machine with one agent on it; resolvable by `name`.
     package func makeHost(_ name: String) -> SimulatedHost {
         precondition(!hosts.contains { $0.name == name }, "two hosts \(name)")
-        let host = SimulatedHost(name, timeline, fabric)
+        let host = SimulatedHost(name, timeline, fabric, broker)
         hosts.append(host)
         return host
     }
@@ -58,6 +63,10 @@ package final class SimulatedWorld {
     /// No packet gets from one to the other until ``heal(_:_:)``; what was on its way arrives then.
     package func partition(_ a: SimulatedHost, _ b: SimulatedHost) { fabric.partition(a.name, b.name) }
     package func heal(_ a: SimulatedHost, _ b: SimulatedHost) { fabric.heal(a.name, b.name) }
+    /// Cuts a host off from Kafka, or ends that.
+    package func setBrokerReachable(_ isReachable: Bool, from host: SimulatedHost) {
+        if isReachable { fabric.heal(host.name, broker.host) } else { fabric.partition(host.name, broker.host) }
+    }
     package func healAll() { fabric.healAll() }
 
     /// The next turn of a loop, or the next thing that happens outside of them. False: nothing is left.

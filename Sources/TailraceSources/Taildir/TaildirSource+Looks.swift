@@ -108,6 +108,20 @@ extension TaildirSource {
         return track
     }
 
+    /// At the first start: a file that Flume followed, by a name that does not match any more.
+    func claimFromFlume(
+        _ found: FileInformation, _ path: String, _ handle: any ReadableFile
+    ) throws(TailraceError) -> FileTrack? {
+        guard let entry = book.flumePosition(found.identity.inode, path: path), entry.offset > 0, entry.offset <= found.size
+        else { return nil }
+        let before = try handle.bytes(at: entry.offset - 1, 1).first
+        let (offset, _) = FileDecision.begin(entry, path: path, size: found.size, before: before)
+        guard offset > 0, let place = try handle.place(at: offset) else { return nil }
+        let track = book.make(found.identity, path: entry.path)
+        track.begin(at: place)
+        return track
+    }
+
     func use(_ track: FileTrack, for file: TailedFile) {
         if file.track !== track { book.discard(file.track) }
         book.own(track)
@@ -187,20 +201,18 @@ extension TaildirSource {
         file.close()
         openCount -= 1
     }
-    /// Roughly: the one that was opened first and has nothing to be read.
+    /// Roughly: the one that was opened first and has nothing to be read, else the one that was opened first. A file without
+    /// a name stays: nothing leads to it any more.
     private func closeQuietest(but keep: TailedFile) {
-        var passed: [TailedFile] = []
-        for _ in 0..<openFiles.count {
-            guard let file = openFiles.popFirst() else { break }
-            if file.handle == nil { continue }
-            if file !== keep, file.hasName, !file.isInReadQueue, file !== current {
-                close(file)
-                break
-            }
-            passed.append(file)
-            if passed.count >= 64 { break }
+        var passed: [TailedFile] = [], closed: TailedFile?
+        for _ in 0..<min(openFiles.count, Self.looksPerTurn) {
+            guard closed == nil, let file = openFiles.popFirst() else { break }
+            guard file.handle != nil else { continue }
+            if file !== keep, file.hasName, !file.isInReadQueue { closed = file } else { passed.append(file) }
         }
-        for file in passed { openFiles.append(file) }
+        closed = closed ?? passed.first { $0 !== keep && $0.hasName && $0 !== current }
+        if let closed { close(closed) }
+        for file in passed where file.handle != nil { openFiles.append(file) }
     }
 
     func failed(_ file: TailedFile, _ error: TailraceError) {

@@ -92,9 +92,10 @@ extension TaildirSource {
             let handle = try environment.files.open(path)
             defer { handle.close() }
             let found = try handle.information()
-            guard found.identity == entry.identity, let track = try claim(found, path, handle), track.read.offset < found.size
-            else { return }
-            followOutside(track, path, directory)
+            guard found.identity == entry.identity else { return }
+            var track = try claim(found, path, handle)
+            if track == nil { track = try claimFromFlume(found, path, handle) }
+            if let track, track.read.offset < found.size { followOutside(track, path, directory) }
         } catch {
             environment.log(.warning, "\(path) has the inode of a file that was followed, and cannot be read: \(error)")
         }

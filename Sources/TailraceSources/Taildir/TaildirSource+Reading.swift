@@ -75,6 +75,7 @@ extension TaildirSource {
         for directory in directories { directory.tick(now) }
         expireOrphans(now)
         let idle = Duration.milliseconds(configuration.idleTimeoutMilliseconds)
+        for file in leaving { finishIfQuiet(file, now, idle) }
         for file in order {
             if let retryAt = file.retryAt, retryAt <= now { enqueueLook(file) }
             if case .held = file.phase { enqueueLook(file) }
@@ -87,7 +88,6 @@ extension TaildirSource {
                 close(file)
             }
         }
-        for file in leaving { finishIfQuiet(file, now, idle) }
     }
 
     /// A file that was deleted or renamed away is read to its end; its writer may have it open for a while.

@@ -166,7 +166,11 @@ package final class TaildirSource: DeclaredSource {
 
     private func endSurvey() {
         isSurveying = false
-        reads.sort { ($0.seenModified.milliseconds, $0.path) < ($1.seenModified.milliseconds, $1.path) }
+        // The oldest first; of equals the one that was followed before.
+        reads.sort {
+            let begun = ($0.place.offset > 0 ? 0 : 1, $1.place.offset > 0 ? 0 : 1)
+            return ($0.seenModified.milliseconds, begun.0, $0.path) < ($1.seenModified.milliseconds, begun.1, $1.path)
+        }
         environment.log(.info, "follows \(order.count) files in \(directories.map(\.path).joined(separator: ", "))")
         if let started {
             self.started = nil

@@ -188,7 +188,7 @@ final class TailedDirectory {
 
     private func refresh(_ name: String) {
         guard let found = information(name), found.kind == .file else { return detach(name) }
-        let isNew = names[name] == nil
+        let isNew = names[name] != found.identity
         attach(name, found, isTold: true)
         // A link cannot be told from a file here; the scan can, and soon.
         if isNew { nextScan = min(nextScan, loop.now + .seconds(5)) }

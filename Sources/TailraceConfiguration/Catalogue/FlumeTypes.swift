@@ -1,0 +1,60 @@
+/// What Flume has, so that a type which is not in the catalogue is refused by its name instead of called unknown.
+enum FlumeTypes {
+    struct Known: Sendable {
+        /// nil: files use the class name.
+        var alias: String?
+        var className: String
+        var names: [String] { (alias.map { [$0] } ?? []) + [className] }
+        func isNamed(_ text: String) -> Bool { names.contains { TypeName.same($0, text) } }
+        init(_ alias: String?, _ className: String) {
+            (self.alias, self.className) = (alias, "org.apache.flume." + className)
+        }
+    }
+
+    static let sources = [
+        Known("avro", "source.AvroSource"), Known("thrift", "source.ThriftSource"), Known("exec", "source.ExecSource"),
+        Known("jms", "source.jms.JMSSource"), Known("spooldir", "source.SpoolDirectorySource"),
+        Known("taildir", "source.taildir.TaildirSource"), Known(nil, "source.kafka.KafkaSource"),
+        Known("netcat", "source.NetcatSource"), Known("netcatudp", "source.NetcatUdpSource"),
+        Known("seq", "source.SequenceGeneratorSource"), Known("syslogtcp", "source.SyslogTcpSource"),
+        Known("multiport_syslogtcp", "source.MultiportSyslogTCPSource"), Known("syslogudp", "source.SyslogUDPSource"),
+        Known("http", "source.http.HTTPSource"), Known(nil, "source.StressSource"), Known(nil, "source.scribe.ScribeSource"),
+        Known(nil, "source.avroLegacy.AvroLegacySource"), Known(nil, "source.thriftLegacy.ThriftLegacySource"),
+        Known(nil, "source.twitter.TwitterSource"), Known(nil, "rpc.avro.source.AvroSource"),
+        Known(nil, "rpc.thrift.source.ThriftSource"),
+    ]
+    static let channels = [
+        Known("memory", "channel.MemoryChannel"), Known("file", "channel.file.FileChannel"),
+        Known("jdbc", "channel.jdbc.JdbcChannel"), Known("spillablememory", "channel.SpillableMemoryChannel"),
+        Known(nil, "channel.kafka.KafkaChannel"), Known(nil, "channel.PseudoTxnMemoryChannel"),
+    ]
+    static let sinks = [
+        Known("avro", "sink.AvroSink"), Known("thrift", "sink.ThriftSink"), Known("logger", "sink.LoggerSink"),
+        Known("file_roll", "sink.RollingFileSink"), Known("null", "sink.NullSink"), Known("http", "sink.http.HttpSink"),
+        Known(nil, "sink.kafka.KafkaSink"), Known("hdfs", "sink.hdfs.HDFSEventSink"), Known("hive", "sink.hive.HiveSink"),
+        Known("hbase", "sink.hbase.HBaseSink"), Known("asynchbase", "sink.hbase.AsyncHBaseSink"),
+        Known("hbase2", "sink.hbase2.HBase2Sink"), Known("morphline_solr", "sink.solr.morphline.MorphlineSolrSink"),
+        Known("elasticsearch", "sink.elasticsearch.ElasticSearchSink"), Known("irc", "sink.irc.IRCSink"),
+        Known(nil, "sink.kudu.KuduSink"), Known(nil, "sink.kite.DatasetSink"), Known(nil, "rpc.avro.sink.AvroSink"),
+        Known(nil, "rpc.thrift.sink.ThriftSink"),
+    ]
+    static let processors = [
+        Known("default", "sink.DefaultSinkProcessor"), Known("failover", "sink.FailoverSinkProcessor"),
+        Known("load_balance", "sink.LoadBalancingSinkProcessor"),
+    ]
+    static let selectors = [
+        Known("replicating", "channel.ReplicatingChannelSelector"),
+        Known("multiplexing", "channel.MultiplexingChannelSelector"),
+        Known("load_balancing", "channel.LoadBalancingChannelSelector"),
+    ]
+    static let interceptors = [
+        Known("timestamp", "interceptor.TimestampInterceptor$Builder"), Known("host", "interceptor.HostInterceptor$Builder"),
+        Known("static", "interceptor.StaticInterceptor$Builder"),
+        Known("remove_header", "interceptor.RemoveHeaderInterceptor$Builder"),
+        Known("search_replace", "interceptor.SearchAndReplaceInterceptor$Builder"),
+        Known("regex_filter", "interceptor.RegexFilteringInterceptor$Builder"),
+        Known("regex_extractor", "interceptor.RegexExtractorInterceptor$Builder"),
+        Known(nil, "sink.solr.morphline.UUIDInterceptor$Builder"),
+        Known(nil, "sink.solr.morphline.MorphlineInterceptor$Builder"),
+    ]
+}
