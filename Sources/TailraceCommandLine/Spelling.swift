@@ -2,6 +2,8 @@
 package enum Spelling {
     /// Names longer than this are not compared: no such name is a typing error of a short one.
     private static let longest = 128
+    /// More names than these are not looked through: a configuration of that size is written by a program.
+    private static let mostNames = 1_000
 
     /// The allowed name that is nearest to `word`, or nil if none is near: one slip for up to five letters, and one more for
     /// each three that follow. Letter case, `-`, `_` and `.` do not count, so that `bachSize` finds `batch-size`.
@@ -10,7 +12,7 @@ package enum Spelling {
         let wanted = folded(word)
         guard !wanted.isEmpty, wanted.count <= longest else { return nil }
         var best: (name: String, distance: Int)?
-        for name in allowed where name != word {
+        for name in allowed.prefix(mostNames) where name != word {
             let candidate = folded(name), tolerated = max(1, (min(wanted.count, candidate.count) - 2) / 3)
             guard candidate.count <= longest, abs(candidate.count - wanted.count) <= tolerated else { continue }
             let distance = distance(wanted, candidate)

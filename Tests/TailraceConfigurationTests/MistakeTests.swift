@@ -204,13 +204,13 @@ import Testing
             (
                 "a1.sources.r1.interceptors = i1\\na1.sources.r1.interceptors.i1.type = timestamp\\na1.sources.r1.interceptors.i1.preserveExisting = true",
                 [
-                    "10 error a1.sources.r1.interceptors.i1.type: Flume's interceptor \"timestamp\" is not supported by this version of Tailrace | take it out of the list of interceptors"
+                    "10 error a1.sources.r1.interceptors.i1.type: Flume's \"timestamp\" is not supported among interceptors by this version of Tailrace | take it out of interceptors"
                 ]
             ),
             (
                 "a1.sources.r1.interceptors = i1\\na1.sources.r1.interceptors.i1.type = org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder",
                 [
-                    "10 error a1.sources.r1.interceptors.i1.type: Flume's interceptor \"org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder\" is not supported by this version of Tailrace | take it out of the list of interceptors"
+                    "10 error a1.sources.r1.interceptors.i1.type: Flume's \"org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder\" is not supported among interceptors by this version of Tailrace | take it out of interceptors"
                 ]
             ),
             (
@@ -241,6 +241,18 @@ import Testing
                 "a1.sources.r1.selector.optional = c1",
                 [
                     "9 warning a1.sources.r1.selector.optional: all channels are optional: what they refuse is lost, and the source is told that it is safe | take one of them out of selector.optional"
+                ]
+            ),
+            (
+                "a1.sources.r1.acknowledge = committed",
+                [
+                    "9 note a1.sources.r1.acknowledge: committed answers for events that are in memory only: a crash loses what is in c1 | write acknowledge = safe, or use a file channel"
+                ]
+            ),
+            (
+                "a1.sinkgroups = g1",
+                [
+                    "9 error a1.sinkgroups: \"g1\" is in the list, but no line configures it | add a1.sinkgroups.g1.sinks = …, or take it out of the list"
                 ]
             ),
             (

@@ -172,4 +172,10 @@ import Testing
         #expect(set.entries.map { "\($0.key)=\($0.value) \($0.file):\($0.line)" } == ["a=3 f2:1", "b=2 f1:2"])
         #expect(set.problems.isEmpty)
     }
+
+    @Test func tooManyKeysAreRefused() {
+        let set = set((0...Limits.configurationEntries).map { "a.sources.s\($0).type = seq" }.joined(separator: "\n"))
+        #expect(set.entries.count == Limits.configurationEntries)
+        #expect(set.problems.map(\.message) == ["the files have more than 20000 keys; what follows is not read"])
+    }
 }

@@ -101,7 +101,7 @@ struct AgentReader {
     private mutating func readGroups(_ sinks: [PlannedSink]) -> [PlannedGroup] {
         let prefix = "\(lines.name).sinkgroups"
         var groups: [PlannedGroup] = [], owner: [String: String] = [:]
-        for (name, entries) in lines[.sinkgroups].named(prefix: prefix, &problems) {
+        for (name, entries) in lines[.sinkgroups].named(prefix: prefix, key: "sinks", &problems) {
             let fullName = "\(prefix).\(name)"
             guard let (members, list) = readMembers(entries, fullName) else { continue }
             var listed: [String] = []
@@ -202,11 +202,5 @@ struct AgentReader {
 extension ConfigurationEntry {
     func renamed(_ key: String, value: String? = nil) -> ConfigurationEntry {
         ConfigurationEntry(key: key, value: value ?? self.value, file: file, line: line)
-    }
-}
-
-extension Names {
-    static func words(_ entry: ConfigurationEntry?) -> [String] {
-        entry?.value.split(whereSeparator: \.isWhitespace).map(String.init) ?? []
     }
 }

@@ -28,6 +28,7 @@ package enum ConfigurationLoader {
         let chosen = all.filter { $0.isDeclared && (agent ?? $0.name) == $0.name }
         if chosen.isEmpty { loaded.problems.append(noAgent(agent, names, files.map(\.name))) }
         let isReadable = !loaded.hasErrors
+        var told = Set(loaded.problems)
         for lines in chosen {
             var problems: [ConfigurationProblem] = []
             let expanded = expand(lines, properties, definitions, environment, &problems)
@@ -36,7 +37,7 @@ package enum ConfigurationLoader {
             problems += reader.problems
             if isReadable, !problems.contains(where: { $0.severity == .error }) { loaded.agents.append(plan) }
             // Agents that refer to the same line tell of it once.
-            for problem in problems where !loaded.problems.contains(problem) { loaded.problems.append(problem) }
+            for problem in problems where told.insert(problem).inserted { loaded.problems.append(problem) }
         }
         return loaded
     }

@@ -39,8 +39,7 @@ struct SourceWiring: ComponentConfiguration {
                     "When it answers for its events: safe, when no crash of this process can lose them; committed, when they are in its channels (as Flume does: a crash loses what is in a memory channel)."
                 ),
                 .parts(
-                    "interceptors", \.interceptors, of: interceptors + unsupported(interceptors),
-                    "Change or drop events, in this order."),
+                    "interceptors", \.interceptors, of: interceptors, "Change or drop events, in this order."),
                 .ignored("config", because: noStub),
             ])
     }
@@ -62,23 +61,6 @@ struct SourceWiring: ComponentConfiguration {
         throw TailraceError(
             code: "configuration.unknown-type", message: "there is no channel selector \"\(type)\"",
             fix: near.map { "did you mean \"\($0)\"?" } ?? supported)
-    }
-
-    /// Flume's interceptors that the catalogue does not have, as kinds that refuse.
-    private static func unsupported(_ supported: [PartKind]) -> [PartKind] {
-        FlumeTypes.interceptors.filter { known in !supported.contains { kind in known.names.contains { kind.isNamed($0) } } }
-            .map { known in
-                let name = known.alias ?? known.className
-                return PartKind(type: name, classNames: [known.className]) { entries, prefix, problems in
-                    let type = entries.first { $0.key == "type" } ?? ConfigurationEntry(key: "type", value: name)
-                    problems.append(
-                        type.problem(
-                            .error, "configuration.unsupported", prefix: prefix,
-                            "Flume's interceptor \"\(name)\" is not supported by this version of Tailrace",
-                            fix: "take it out of the list of interceptors"))
-                    return NoConfiguration()
-                }
-            }
     }
 }
 

@@ -54,13 +54,27 @@ struct WiringCheck {
                 "all channels are optional: what they refuse is lost, and the source is told that it is safe",
                 fix: "take one of them out of selector.optional")
         }
+        checkCustody(source)
         guard let batching = source.part.configuration as? any BatchingConfiguration else { return }
         for name in known { compare(batching, source.fullName, .sources, source.part.name, name, "is cut into pieces of") }
     }
 
+    private mutating func checkCustody(_ source: PlannedSource) {
+        let volatile = plan.channels.filter {
+            source.channels.contains($0.part.name) && !($0.part.configuration is any DurableChannelConfiguration)
+        }
+        guard source.acknowledge == .committed, !volatile.isEmpty else { return }
+        let names = volatile.map(\.part.name).joined(separator: ", ")
+        tell(
+            line(.sources, source.part.name, "acknowledge"), .note, "configuration.committed", source.fullName,
+            "committed answers for events that are in memory only: a crash loses what is in \(names)",
+            fix: "write acknowledge = safe, or use a file channel")
+    }
+
     private mutating func check(_ sink: PlannedSink) {
         guard isKnown(sink.channel, line(.sinks, sink.part.name, "channel"), sink.fullName),
-            let batching = sink.part.configuration as? any BatchingConfiguration
+            let batching = sink.part.configuration as? any BatchingConfiguration,
+            line(.sinks, sink.part.name, type(of: batching).batchKey).key != "type"  // not for a default
         else { return }
         compare(
             batching, sink.fullName, .sinks, sink.part.name, sink.channel, "is never full: the channel has batches of at most")

@@ -47,6 +47,9 @@ enum FlumeTypes {
         Known("multiplexing", "channel.MultiplexingChannelSelector"),
         Known("load_balancing", "channel.LoadBalancingChannelSelector"),
     ]
+    /// Of the parts that a list of this name has.
+    static func parts(_ list: String) -> [Known] { list == "interceptors" ? interceptors : [] }
+
     static let interceptors = [
         Known("timestamp", "interceptor.TimestampInterceptor$Builder"), Known("host", "interceptor.HostInterceptor$Builder"),
         Known("static", "interceptor.StaticInterceptor$Builder"),

@@ -52,10 +52,13 @@ struct Members: Sendable {
     }
 
     /// Those that are in the list and have lines. A line that is not listed is most often a slip of the list.
-    func named(prefix: String, _ problems: inout [ConfigurationProblem]) -> [(name: String, entries: [ConfigurationEntry])] {
-        let names = Names(list, &problems, prefix: prefix).list
+    /// `key`: one that each of them needs, for the remedy.
+    func named(
+        prefix: String, key: String = "type", _ problems: inout [ConfigurationProblem]
+    ) -> [(name: String, entries: [ConfigurationEntry])] {
+        let names = Names(list, &problems, prefix: prefix).list, listed = Set(names)
         var meant: Set<String> = []
-        for name in order where !names.contains(name) {
+        for name in order where !listed.contains(name) {
             let near = Spelling.nearest(to: name, in: names.filter { entries[$0] == nil })
             if let near { meant.insert(near) }
             problems.append(
@@ -71,7 +74,7 @@ struct Members: Sendable {
                     list!.problem(
                         .error, "configuration.no-lines", key: prefix, prefix: "",
                         "\"\(name)\" is in the list, but no line configures it",
-                        fix: "add \(prefix).\(name).type = …, or take it out of the list"))
+                        fix: "add \(prefix).\(name).\(key) = …, or take it out of the list"))
             }
             return nil
         }
@@ -82,10 +85,15 @@ struct Members: Sendable {
 struct Names {
     private(set) var list: [String] = []
 
+    static func words(_ entry: ConfigurationEntry?) -> [String] {
+        entry?.value.split(whereSeparator: \.isWhitespace).map(String.init) ?? []
+    }
+
     /// `prefix`: the list's whole key.
     init(_ entry: ConfigurationEntry?, _ problems: inout [ConfigurationProblem], prefix: String) {
-        for name in entry?.value.split(whereSeparator: \.isWhitespace).map(String.init) ?? [] {
-            if list.contains(name) {
+        var seen: Set<String> = []
+        for name in Self.words(entry) {
+            if !seen.insert(name).inserted {
                 problems.append(
                     entry!.problem(
                         .warning, "configuration.listed-twice", key: prefix, prefix: "", "\"\(name)\" is in the list twice",

@@ -44,10 +44,18 @@ struct PartsParser {
     }
 
     private func unknown(_ type: ConfigurationEntry, _ prefix: String) -> ConfigurationProblem {
-        let near = Spelling.nearest(to: type.value, in: kinds.flatMap { [$0.type] + $0.classNames })
+        let types = kinds.isEmpty ? "take it out of \(name)" : "use one of \(kinds.map(\.type).joined(separator: ", "))"
+        let flume = FlumeTypes.parts(name)
+        if let known = flume.first(where: { $0.isNamed(type.value) }) {
+            return type.problem(
+                .error, "configuration.unsupported", prefix: prefix,
+                "Flume's \"\(known.alias ?? known.className)\" is not supported among \(name) by this version of Tailrace",
+                fix: types)
+        }
+        let near = Spelling.nearest(to: type.value, in: kinds.flatMap { [$0.type] + $0.classNames } + flume.flatMap(\.names))
         return type.problem(
             .error, "configuration.unknown-type", prefix: prefix, "there is no type \"\(type.value)\" for \(name)",
-            fix: near.map { "did you mean \"\($0)\"?" } ?? "one of \(kinds.map(\.type).joined(separator: ", "))")
+            fix: near.map { "did you mean \"\($0)\"?" } ?? types)
     }
 }
 

@@ -33,6 +33,15 @@ package struct PropertySet: Sendable {
                 continue
             }
             guard let place = places[entry.key] else {
+                guard entries.count < Limits.configurationEntries else {
+                    let most = Limits.configurationEntries
+                    problems.append(
+                        entry.problem(
+                            .error, "configuration.too-many-keys",
+                            "the files have more than \(most) keys; what follows is not read",
+                            fix: "split the agents into several programs' files"))
+                    return
+                }
                 places[entry.key] = entries.count
                 entries.append(entry)
                 continue

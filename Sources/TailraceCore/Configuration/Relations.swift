@@ -11,6 +11,9 @@ extension BatchingConfiguration {
     package static var batchKey: String { "batchSize" }
 }
 
+/// Of a channel whose commits survive a crash of the process.
+package protocol DurableChannelConfiguration: ComponentConfiguration {}
+
 /// Of a channel that takes no more than so many events in one put.
 package protocol ChannelCapacityConfiguration: ComponentConfiguration {
     var largestPutEvents: Int { get }

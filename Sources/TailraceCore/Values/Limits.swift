@@ -22,6 +22,8 @@ package enum Limits {
     package static let outputSlots = 16
     /// One configuration file.
     package static let configurationBytes = 4 << 20
+    /// Keys of all configuration files together.
+    package static let configurationEntries = 20_000
     /// One value of a configuration after substitution.
     package static let configurationValueBytes = 1 << 20
     /// Names within names, and references behind references, in a configuration value.
