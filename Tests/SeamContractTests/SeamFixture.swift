@@ -76,11 +76,12 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// Which seams a test runs on.
 enum Seams: Sendable, CaseIterable {
-    case simulated
+    case simulated, real
 
     func make(_ seed: UInt64 = 1) throws -> any SeamFixture {
         switch self {
         case .simulated: SimulatedFixture(seed)
+        case .real: try RealFixture()
         }
     }
 }

@@ -1,9 +1,9 @@
 /// What of librdkafka's topic patterns tests need: literal characters, ".", ".*", and "$" at the end.
-struct NamePattern {
+package struct NamePattern {
     private let parts: [Character?], hasEnd: Bool
     private let stars: Set<Int>
 
-    init(_ pattern: String) {
+    package init(_ pattern: String) {
         var parts: [Character?] = [], stars: Set<Int> = []
         var text = Array(pattern.dropFirst())
         hasEnd = text.last == "$"
@@ -17,7 +17,7 @@ struct NamePattern {
         }
         (self.parts, self.stars) = (parts, stars)
     }
-    func matches(_ name: String) -> Bool { match(Array(name)[...], 0) }
+    package func matches(_ name: String) -> Bool { match(Array(name)[...], 0) }
     private func match(_ rest: ArraySlice<Character>, _ part: Int) -> Bool {
         guard part < parts.count else { return !hasEnd || rest.isEmpty }
         let fits = rest.first.map { parts[part] == nil || parts[part] == $0 } ?? false
