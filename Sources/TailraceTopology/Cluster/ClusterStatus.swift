@@ -16,6 +16,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         package var exitStatus: Int32?
         package var starts: Int
         package var log: String
+        /// What the broker or the auditor complain about, or empty.
+        package var trouble: String
         /// What the agent says of itself; nil: not an agent, or no answer.
         package var status: AgentStatus?
     }
