@@ -12,6 +12,12 @@ enum SystemCall {
         return TailraceError(code: code, message: "cannot \(action): \(reason)", fix: fix)
     }
 
+    /// Of the environment; nil: not set, or empty.
+    static func variable(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
+
     /// The number of bytes that were written; less than all after an error.
     static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int {
         var done = 0

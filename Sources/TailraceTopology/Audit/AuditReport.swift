@@ -37,6 +37,8 @@ package struct AuditReport: Codable, Hashable, Sendable {
     package var dropped: UInt64 = 0
     /// Everything written is read, everything sent is answered, everything answered was seen.
     package var isSettled = false
+    /// No running agent waits for an answer.
+    package var isAnswered = false
     /// Why it is not settled, or what else a reader should know.
     package var notes: [String] = []
 
@@ -122,9 +124,9 @@ extension AuditReport {
         }
         unverified = excused + pending + seen.untracked + forgotten + (truncated ? 1 : 0)
         explain(seen, known, truncated, excused)
-        let answered = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
-        isSettled = unseen == 0 && pending == 0 && answered && seen.isReading
-        if !answered { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
+        isAnswered = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
+        isSettled = unseen == 0 && pending == 0 && isAnswered && seen.isReading
+        if !isAnswered { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
         if !seen.isReading {
             notes.append("the auditor has no partitions yet\(seen.trouble.isEmpty ? "" : ": \(seen.trouble)")")
         }

@@ -48,11 +48,9 @@ package struct KafkaHome: Sendable {
     }
     package var startCommand: [String] { ["\(home)/bin/kafka-server-start.sh", propertiesFile] }
 
-    package func environment(_ outer: [String: String]) -> [String: String] {
-        var result = outer
-        result["LOG_DIR"] = "\(directory)/kafka-logs"
-        result["KAFKA_HEAP_OPTS"] = outer["KAFKA_HEAP_OPTS"] ?? "-Xmx512m -Xms64m"
-        return result
+    /// On top of ours.
+    package func environment(heap: String?) -> [String: String] {
+        ["LOG_DIR": "\(directory)/kafka-logs", "KAFKA_HEAP_OPTS": heap ?? "-Xmx512m -Xms64m"]
     }
 
     /// 16 random bytes as Kafka writes them: base64 for addresses, without padding; not beginning with a hyphen, which its

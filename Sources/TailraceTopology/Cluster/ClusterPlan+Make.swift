@@ -25,7 +25,8 @@ extension ClusterPlan {
     ) throws(TailraceError) -> ClusterPlan {
         var plan = ClusterPlan(
             name: topology.name, topologyFile: place.topologyFile, stateDirectory: place.stateDirectory, brokerKind: "",
-            kafkaHome: "", servers: "", topics: topology.topics.map { Topic(name: $0.name, partitions: $0.partitions) },
+            kafkaHome: "", servers: "", controllerPort: 0,
+            topics: topology.topics.map { Topic(name: $0.name, partitions: $0.partitions) },
             members: [],
             generator: Generator(
                 tier: topology.generator.tier, file: topology.generator.file, bytes: topology.generator.bytes,
@@ -62,6 +63,7 @@ extension ClusterPlan {
             kafkaHome = home.hasPrefix("/") ? home : "\(place.topologyDirectory)/\(home)"
             let port = topology.brokerPort > 0 ? topology.brokerPort : try freePort()
             servers = "127.0.0.1:\(port)"
+            controllerPort = try freePort()
         }
     }
 

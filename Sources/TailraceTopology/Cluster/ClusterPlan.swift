@@ -48,6 +48,8 @@ package struct ClusterPlan: Codable, Hashable, Sendable {
     package var kafkaHome: String
     /// Of an existing broker, or where the one at home will listen; of the embedded one it is known when it runs.
     package var servers: String
+    /// Of the Kafka at home; 0: there is none.
+    package var controllerPort: Int
     package var topics: [Topic]
     package var members: [Member]
     package var generator: Generator
@@ -64,7 +66,8 @@ package struct ClusterPlan: Codable, Hashable, Sendable {
 /// Names in the state directory.
 package enum StateFiles {
     package static let plan = "cluster.json"
-    package static let processes = "processes.json"
+    /// Which process the supervisor is.
+    package static let process = "supervisor.json"
     package static let lock = "lock"
     package static let socket = "control.sock"
     package static let log = "supervisor.log"

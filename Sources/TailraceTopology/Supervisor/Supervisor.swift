@@ -40,7 +40,7 @@ package final class Supervisor {
     static let interval = Duration.milliseconds(250)
     static let answerLimit = Duration.seconds(2)
 
-    /// `environment`: that of the members, before their own variables. `finished`: once, when all are gone.
+    /// `environment`: for all members, before their own variables. `finished`: once, when all are gone.
     package init(
         _ plan: ClusterPlan, _ loop: any EventLoop, _ network: any Network, _ processes: any Processes,
         environment: [String: String], processID: Int32, _ finished: @escaping () -> Void
