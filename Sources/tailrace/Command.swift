@@ -11,7 +11,7 @@ struct Command: Sendable {
 }
 
 /// All of them, in the order of the help. A file per subcommand.
-let commands: [Command] = []
+let commands: [Command] = TopologyCommand.all
 
 func printError(_ text: String) {
     let line = Array((text + "\n").utf8)

@@ -24,7 +24,10 @@ struct ClusterMachineTests {
     @Test func thePlanNamesEveryVariable() throws {
         let plan = try Self.plan(), edge = try #require(plan.member("edge-2"))
         #expect(plan.members.map(\.name) == ["broker", "auditor", "edge-1", "edge-2", "aggregator-1"])
-        #expect(edge.arguments == ["/bin/tailrace", "agent", "-n", "edge", "-f", "/t/edge.properties"])
+        #expect(
+            edge.arguments == [
+                "/bin/tailrace", "agent", "-n", "edge", "-f", "/t/edge.properties", "--state-dir", "/s/agents/edge-2/state",
+            ])
         #expect(
             edge.environment == [
                 "RACK": "rack-2", "TAILRACE_CLUSTER": "two-tier", "TAILRACE_INSTANCE": "edge-2", "TAILRACE_HOST": "127.0.0.1",

@@ -91,6 +91,7 @@ extension ClusterPlan {
                     arguments: [place.executable, "agent", "-n", tier.agent, "-f", configuration], environment: [:],
                     directory: "\(place.stateDirectory)/agents/\(name)", port: port)
                 member.environment = environment(of: member, tier.environment[number - 1])
+                member.arguments += ["--state-dir", member.stateDirectory]
                 members.append(member)
             }
         }
