@@ -19,6 +19,7 @@ package final class Auditor: ConsumerOwner {
     private var assigned: Set<TopicPartition> = []
     private var trouble = ""
     private var isReading = false
+    private var isClosing = false
 
     /// `group`: its own, new with each process.
     package init(
@@ -46,8 +47,8 @@ package final class Auditor: ConsumerOwner {
 
     package func close(_ done: @escaping () -> Void) {
         server?.close()
+        isClosing = true
         guard let client else { return loop.enqueue(done) }
-        self.client = nil
         client.close(done)
     }
 
@@ -70,7 +71,7 @@ package final class Auditor: ConsumerOwner {
     package func failed(_ error: TailraceError) { trouble = error.description }
 
     private func read() {
-        guard !isReading, let client else { return }
+        guard !isReading, !isClosing, let client else { return }
         for _ in 0..<Self.batchesPerTurn {
             guard let batch = client.poll(upTo: Self.batchLimit) else { return }
             count(batch)

@@ -32,20 +32,27 @@ package struct UpCommand: Sendable {
                     code: "topology.running", message: "a cluster runs in \(state.path)",
                     fix: "end it with: tailrace topology down, or choose another folder with --state-dir")
             }
-            defer { close(lock) }
-            try state.clear()
-            let plan = try makePlan(topology, path, directory, state)
-            try state.write(plan)
-            for member in plan.members {
-                for folder in [member.stateDirectory, member.logDirectory] { try SystemCall.makeDirectory(folder) }
-            }
-            Console.error("starting \(plan.name): \(plan.agents.count) agents, broker \(plan.brokerKind), in \(state.path)\n")
-            let supervisor = try Self.startSupervisor(state, lock)
+            let (plan, supervisor) = try start(topology, path, directory, state, lock)
             return watch(plan, supervisor)
         } catch {
             Console.tell(error)
             return TopologyExit.failed
         }
+    }
+
+    /// Closes `lock`: from then on it is the supervisor's alone.
+    private func start(
+        _ topology: Topology, _ path: String, _ directory: String, _ state: StateDirectory, _ lock: Int32
+    ) throws(TailraceError) -> (ClusterPlan, supervisor: Int32) {
+        defer { close(lock) }
+        try state.clear()
+        let plan = try makePlan(topology, path, directory, state)
+        try state.write(plan)
+        for member in plan.members {
+            for folder in [member.stateDirectory, member.logDirectory] { try SystemCall.makeDirectory(folder) }
+        }
+        Console.error("starting \(plan.name): \(plan.agents.count) agents, broker \(plan.brokerKind), in \(state.path)\n")
+        return (plan, try Self.startSupervisor(state, lock))
     }
 
     static func parent(of path: String) -> String {
@@ -160,7 +167,7 @@ package struct UpCommand: Sendable {
     }
 
     private static func failure(_ status: ClusterStatus, _ plan: ClusterPlan) -> TailraceError {
-        let member = status.members.first { $0.state == .exited }
+        let member = status.members.first { status.failure.hasPrefix($0.name + " ") }
         let tail = member.map { LogTail.read($0.log, lines: 15) } ?? ""
         return TailraceError(
             code: "topology.start", message: "\(status.failure). Its last lines:\n\(tail)",
