@@ -49,6 +49,8 @@ package final class RdkafkaConsumer: ConsumerClient {
     private var wantsSignal = false
     private var commits: [UInt: Completion] = [:]
     private var lastCommit: UInt = 0
+    /// The owner was told that this client is of no use any more.
+    private var isLost = false
     /// Itself while it closes: `done` comes although the owner let go.
     private var untilClosed: RdkafkaConsumer?
 
@@ -105,7 +107,7 @@ package final class RdkafkaConsumer: ConsumerClient {
     // MARK: Records
 
     package func poll(upTo limit: BatchSize) -> ConsumedBatch? {
-        guard case .open = phase else { return nil }
+        guard case .open = phase, !isLost else { return nil }
         var errors: [rd_kafka_resp_err_t] = []
         for step in 0..<queues.count {
             let at = (turn + step) % queues.count
@@ -207,15 +209,24 @@ package final class RdkafkaConsumer: ConsumerClient {
     }
 
     private func takeError(_ event: OpaquePointer) {
-        let code = rd_kafka_event_error(event)
-        tell(KafkaErrors.client(code, String(cString: rd_kafka_event_error_string(event))))
+        let code = rd_kafka_event_error(event), isFatal = rd_kafka_event_error_is_fatal(event) != 0
+        let error = KafkaErrors.client(
+            isFatal ? RD_KAFKA_RESP_ERR__FATAL : code, String(cString: rd_kafka_event_error_string(event)))
+        if isFatal { lose(error) } else { tell(error) }
+    }
+
+    /// Once: nothing more is handed out, and the owner begins again with a new client.
+    private func lose(_ error: TailraceError) {
+        guard !isLost else { return }
+        isLost = true
+        tell(error)
     }
 
     /// Records come by their partition's queue only. One that does not would be missed: the owner must begin again.
     private func takeStray(_ event: OpaquePointer) {
         guard case .open = phase, let message = rd_kafka_event_message_next(event) else { return }
         guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { return report([message.pointee.err]) }
-        tell(
+        lose(
             TailraceError(
                 code: "kafka.fatal",
                 message: "offset \(message.pointee.offset) of partition \(message.pointee.partition) came outside of its queue",

@@ -1,6 +1,8 @@
+import CRdkafka
 import TailraceCore
-import TailraceRdkafka
 import Testing
+
+@testable import TailraceRdkafka
 
 @Suite struct ConsumerTests {
     private func fill(_ world: KafkaWorld, _ count: Int, partitions: Int, topic: String = "t") async throws {
@@ -226,5 +228,21 @@ import Testing
         (consumer, owner.client) = (nil, nil)
         #expect(await world.loop.run { isClosed })
         #expect(await world.loop.run { gone == nil })
+    }
+
+    /// A fatal error: told once by its code, and nothing more is handed out.
+    @Test func fatalErrorEndsTheConsumer() async throws {
+        let world = try KafkaWorld()
+        try await fill(world, 10, partitions: 1)
+        let owner = TestOwner(), consumer = try world.makeConsumer(owner, group: "g")
+        owner.isEager = false
+        try consumer.subscribe(["t"], pattern: nil)
+        #expect(await world.loop.run { owner.assigned.count == 1 })
+        let client = try #require(consumer as? RdkafkaConsumer).client
+        rd_kafka_test_fatal_error(client.pointer, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "made by the test")
+        #expect(await world.loop.run { owner.failures.contains { $0.code == "kafka.fatal" } })
+        #expect(consumer.poll(upTo: .unlimited) == nil)
+        #expect(await world.close(consumer))
+        #expect(owner.failures.count { $0.code == "kafka.fatal" } == 1)
     }
 }
