@@ -11,9 +11,15 @@ extension TaildirSource {
         file.directory.requestScan()
     }
     private func expire(_ orphan: Orphan) { if !orphan.track.isOwned { book.discard(orphan.track) } }
+    /// Not while a file waits, for an error or in a queue, that may be the copy.
     func expireOrphans(_ now: Instant) {
-        for orphan in orphans where orphan.expires <= now { expire(orphan) }
-        orphans.removeAll { $0.expires <= now }
+        guard orphans.contains(where: { $0.expires <= now }) else { return }
+        let undecided = order.filter(\.isUndecided)
+        orphans.removeAll { orphan in
+            guard orphan.expires <= now, !undecided.contains(where: { $0.directory === orphan.directory }) else { return false }
+            expire(orphan)
+            return true
+        }
     }
 
     /// Whether a file that was never read is a file of its own. If it is the copy of one that was truncated, it takes over

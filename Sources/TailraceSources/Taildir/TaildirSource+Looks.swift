@@ -23,6 +23,8 @@ extension TaildirSource {
     func look(_ file: TailedFile) {
         file.isInLookQueue = false
         guard !file.isDropped else { return }
+        inHand = file
+        defer { inHand = nil }
         do throws(TailraceError) {
             guard let handle = try opened(file) else { return }
             let found = try handle.information()
@@ -73,6 +75,11 @@ extension TaildirSource {
             use(track, for: file)
             file.firstBytes = try handle.bytes(at: 0, file.place.evidenceCount)
             file.phase = .reading
+            // What the inode held before it was truncated, if that was not settled when the agent was stopped.
+            for other in candidates where other !== track {
+                let place = other.read.offset <= found.size ? try handle.place(at: other.read.offset) : nil
+                if place == other.read { book.discard(other) } else { orphaned(other, file) }
+            }
             return
         }
         if let entry = book.flumePosition(file.identity.inode, path: file.path) {
@@ -208,9 +215,10 @@ extension TaildirSource {
         for _ in 0..<min(openFiles.count, Self.looksPerTurn) {
             guard closed == nil, let file = openFiles.popFirst() else { break }
             guard file.handle != nil else { continue }
-            if file !== keep, file.hasName, !file.isInReadQueue { closed = file } else { passed.append(file) }
+            let isFree = file !== keep && file !== inHand && file.hasName && !file.isInReadQueue
+            if isFree { closed = file } else { passed.append(file) }
         }
-        closed = closed ?? passed.first { $0 !== keep && $0.hasName && $0 !== current }
+        closed = closed ?? passed.first { $0 !== keep && $0 !== inHand && $0 !== current && $0.hasName }
         if let closed { close(closed) }
         for file in passed where file.handle != nil { openFiles.append(file) }
     }

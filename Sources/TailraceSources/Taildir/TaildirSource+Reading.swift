@@ -5,6 +5,8 @@ extension TaildirSource {
     func read(_ file: TailedFile) -> Int {
         file.isInReadQueue = false
         guard !file.isDropped, case .reading = file.phase else { return 0 }
+        inHand = file
+        defer { inHand = nil }
         do throws(TailraceError) {
             guard let handle = try opened(file) else { return 0 }
             let found = try handle.information()

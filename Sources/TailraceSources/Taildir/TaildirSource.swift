@@ -41,6 +41,8 @@ package final class TaildirSource: DeclaredSource {
     /// It goes on being read before the others have their turn.
     var current: TailedFile?
     var openFiles = FileQueue(), openCount = 0
+    /// Is being looked at or read: its descriptor stays.
+    var inHand: TailedFile?
     /// The files that are there at the start are looked at before the first line is read.
     var isSurveying = true
     private var isScheduled = false

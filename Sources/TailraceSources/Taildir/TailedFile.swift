@@ -54,6 +54,14 @@ final class TailedFile {
     }
 
     var hasName: Bool { !paths.isEmpty }
+    /// Whether it is a file of its own or a copy is not known yet.
+    var isUndecided: Bool {
+        switch phase {
+        case .found: seenSize != 0
+        case .held: true
+        case .reading: false
+        }
+    }
     var path: String { paths.first ?? outsidePath ?? track.path }
     var place: FilePlace { track.read }
     /// Bytes that are there and not yet read, as far as known.
