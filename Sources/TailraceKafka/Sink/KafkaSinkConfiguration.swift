@@ -1,7 +1,7 @@
 package import TailraceCore
 
 /// The keys of the Kafka sink. Flume's, but for the last five.
-package struct KafkaSinkConfiguration: ComponentConfiguration {
+package struct KafkaSinkConfiguration: BatchingConfiguration {
     package var bootstrapServers = ""
     package var topic = "default-flume-topic"
     /// Events of one take.
@@ -25,6 +25,9 @@ package struct KafkaSinkConfiguration: ComponentConfiguration {
     package var timeZone = TopicTimeZone.local
 
     package init() {}
+
+    package var batchEvents: Int { flumeBatchSize }
+    package static var batchKey: String { "flumeBatchSize" }
 
     /// Bytes of one take, and of all that are open (a single take may be more).
     static let takeBytes = 4 << 20

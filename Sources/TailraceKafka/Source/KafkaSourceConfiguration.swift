@@ -1,7 +1,7 @@
 package import TailraceCore
 
 /// The keys of the Kafka source. Flume's, but for the last one.
-package struct KafkaSourceConfiguration: ComponentConfiguration {
+package struct KafkaSourceConfiguration: BatchingConfiguration {
     package var bootstrapServers = ""
     package var topics: [String] = []
     /// As librdkafka wants it; wins over the list.
@@ -20,6 +20,8 @@ package struct KafkaSourceConfiguration: ComponentConfiguration {
     package var deadLetterFile: String?
 
     package init() {}
+
+    package var batchEvents: Int { batchSize }
 
     var group: String { consumer["group.id"] ?? oldGroup ?? "flume" }
 

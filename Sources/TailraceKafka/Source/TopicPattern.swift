@@ -42,6 +42,6 @@ enum TopicPattern {
         }
         guard !isInSet else { throw refused("a [ that is not closed") }
         guard !result.isEmpty else { throw refused("nothing at all") }
-        return "^(\(result))$"
+        return result.contains("|") ? "^(\(result))$" : "^\(result)$"
     }
 }
