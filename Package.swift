@@ -67,6 +67,9 @@ let package = Package(
                 "TailraceRdkafka",
                 "CYAML", "CLinux",
             ]),
+        library(
+            "TailraceScenarios", ["TailraceCore", "TailraceRuntime", "TailraceConfiguration", "TailraceSimulation"]),
+        library("TailraceBench", ["TailraceCore", "TailraceStatus", "TailraceRdkafka", "TailraceTopology"]),
         .executableTarget(
             name: "tailrace",
             dependencies: ["TailraceCommandLine", "TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
@@ -94,7 +97,8 @@ let package = Package(
         tests(
             "ChainTests",
             [
-                "TailraceRuntime", "TailraceRPC", "TailraceKafka", "TailraceChannels", "TailraceSources", "TailraceSinks",
+                "TailraceScenarios", "TailraceRuntime", "TailraceRPC", "TailraceKafka", "TailraceChannels", "TailraceSources",
+                "TailraceSinks",
                 "TailraceCore", "TailraceSimulation",
             ]),
         tests("ProcessTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka"]),

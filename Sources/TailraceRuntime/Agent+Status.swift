@@ -1,7 +1,10 @@
-import TailraceCore
+package import TailraceCore
 package import TailraceStatus
 
 extension Agent {
+    /// Of the streams that begin in this agent.
+    package var streams: [StreamStatus] { sources.flatMap(\.output.streams) }
+
     /// What it says of itself on its socket. `values`: of the metrics registry, counters end in `_total`.
     package func status(pid: Int32, values: [(component: String, name: String, value: Int)]) -> AgentStatus {
         var counters: [String: [String: Int]] = [:], gauges: [String: [String: Int]] = [:]

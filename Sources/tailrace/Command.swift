@@ -11,7 +11,9 @@ struct Command: Sendable {
 }
 
 /// All of them, in the order of the help. A file per subcommand.
-let commands: [Command] = TopologyCommand.all
+func makeCommands(program: String) -> [Command] {
+    [.agent(program: program), .check(program: program), .components(program: program)] + TopologyCommand.all
+}
 
 func printError(_ text: String) {
     let line = Array((text + "\n").utf8)

@@ -8,6 +8,7 @@ let version = "0.1.0"
 
 /// Called by the name `flume-ng` it is Flume's command: the same program, other words in its help.
 let program = CommandLine.arguments[0].split(separator: "/").last.map(String.init) == "flume-ng" ? "flume-ng" : "tailrace"
+let commands = makeCommands(program: program)
 let set = CommandSet(program: program, summary: "A multi-agent tiered log collector.", commands.map(\.table))
 do throws(ArgumentError) {
     switch try set.choose(Array(CommandLine.arguments.dropFirst())) {

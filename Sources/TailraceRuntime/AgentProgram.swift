@@ -1,0 +1,121 @@
+import Glibc
+import TailraceConfiguration
+import TailraceCore
+import TailraceIO
+import TailraceRdkafka
+
+/// `tailrace agent`: from files and flags to a running agent, on this thread's loop, until a signal ends it.
+package enum AgentProgram {
+    package struct Options: Sendable {
+        package var name: String
+        package var files: [String]
+        package var definitions: [String: String]
+        package var stateDirectory: String?
+        /// Called as `flume-ng`.
+        package var isFlume: Bool
+        package init(
+            name: String, files: [String], definitions: [String: String], stateDirectory: String?, isFlume: Bool
+        ) {
+            (self.name, self.files, self.definitions) = (name, files, definitions)
+            (self.stateDirectory, self.isFlume) = (stateDirectory, isFlume)
+        }
+    }
+    /// For SIGTERM and SIGINT; `-Dtailrace.stop.seconds` changes it.
+    private static let stopSeconds = 10
+    /// For frames that are being received; `-Dtailrace.receive.mebibytes` changes it.
+    private static let receiveMebibytes = 64
+
+    /// See ``ExitCode``.
+    package static func run(_ options: Options) -> Int32 {
+        tuneAllocator()
+        let catalogue = Catalogue.standard()
+        let plan: AgentPlan, log: StandardLog
+        do throws(TailraceError) {
+            let loaded = ConfigurationLoader.load(
+                files: try ConfigurationFiles.read(options.files), agent: options.name, definitions: options.definitions,
+                environment: ConfigurationFiles.environment, catalogue: catalogue)
+            if !loaded.problems.isEmpty {
+                ConfigurationFiles.writeError(
+                    ProblemReport(loaded.problems, files: options.files).text(colours: isatty(2) == 1))
+            }
+            guard !loaded.hasErrors, let first = loaded.agents.first else { return ExitCode.configuration }
+            plan = first
+            log = try LogChoice(options.definitions, isFlume: options.isFlume).open()
+        } catch {
+            ConfigurationFiles.writeError("\(error)\n")
+            return error.code == "configuration.range" ? ExitCode.usage : ExitCode.noInput
+        }
+        do throws(TailraceError) {
+            return try run(plan, catalogue, log, options)
+        } catch {
+            log.write(.error, options.name, "\(error)")
+            return ExitCode.of(error)
+        }
+    }
+
+    private static func run(
+        _ plan: AgentPlan, _ catalogue: Catalogue, _ log: StandardLog, _ options: Options
+    ) throws(TailraceError) -> Int32 {
+        let stopTime = Duration.seconds(try number("tailrace.stop.seconds", stopSeconds, 1...3600, options))
+        let receive = try number("tailrace.receive.mebibytes", receiveMebibytes, 1...65_536, options)
+        try SignalWatcher.block([SIGTERM, SIGINT, SIGHUP])
+        try raiseDescriptorLimit()
+        let loop = try EpollLoop()
+        let metrics = MetricsRegistry()
+        let broker = RdkafkaBroker(loop, log)
+        let environment = RealEnvironment.make(
+            loop: loop, broker: broker, component: plan.name, stateDirectory: stateDirectory(plan.name, options),
+            memoryBytes: receive << 20, log: log, metrics: metrics)
+        let lock = try environment.files.disk(environment.stateDirectory).lock()
+        defer { lock.release() }
+
+        let agent = Agent(AgentAssembly(plan, catalogue), environment)
+        let admin = AdminServer(environment) { agent.status(pid: getpid(), values: metrics.snapshot()) }
+        try admin.start()
+        var code = ExitCode.stopped
+        agent.start { result in
+            guard case .failure(let error) = result, error != .stopped else { return }
+            code = ExitCode.of(error)
+            log.write(.error, plan.name, "the agent ends: \(error)")
+            loop.stop()
+        }
+        let signals = try SignalWatcher([SIGTERM, SIGINT, SIGHUP], loop) { number in
+            if number == SIGHUP {
+                return log.write(.info, plan.name, "SIGHUP: the configuration is read at the start only; nothing is reloaded")
+            }
+            guard agent.state != .stopping else {
+                log.write(.warning, plan.name, "a second signal (\(number)): ends at once")
+                code = ExitCode.interrupted
+                return loop.stop()
+            }
+            agent.stop(within: stopTime) { left in
+                if left > 0 { code = ExitCode.undelivered }
+                loop.stop()
+            }
+        }
+        loop.run()
+        signals.cancel()
+        admin.stop()
+        return code
+    }
+
+    private static func number(
+        _ key: String, _ initial: Int, _ range: ClosedRange<Int>, _ options: Options
+    ) throws(TailraceError) -> Int {
+        guard let text = options.definitions[key] else { return initial }
+        guard let value = Int(text), range.contains(value) else {
+            throw TailraceError(
+                code: "configuration.range", message: "-D\(key): \"\(text)\" is not a whole number",
+                fix: "give one from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// `--state-dir`, else `$TAILRACE_STATE_DIR/NAME`, else `~/.tailrace/NAME`.
+    private static func stateDirectory(_ name: String, _ options: Options) -> String {
+        if let directory = options.stateDirectory { return directory }
+        let variables = ConfigurationFiles.environment
+        if let parent = variables["TAILRACE_STATE_DIR"] { return "\(parent)/\(name)" }
+        return "\(variables["HOME"] ?? "/var/lib")/.tailrace/\(name)"
+    }
+}

@@ -1,0 +1,28 @@
+import TailraceChannels
+package import TailraceConfiguration
+import TailraceKafka
+import TailraceRPC
+import TailraceSinks
+import TailraceSources
+
+extension Catalogue {
+    /// Every component of this program.
+    package static func standard() -> Catalogue {
+        var catalogue = Catalogue()
+        catalogue.add(source: TaildirSource.self)
+        catalogue.add(source: ExecSource.self)
+        catalogue.add(source: NetcatSource.self)
+        catalogue.add(source: SequenceSource.self)
+        catalogue.add(source: RPCSource.self)
+        catalogue.add(source: KafkaSource.self)
+        catalogue.add(channel: MemoryChannel.self)
+        catalogue.add(sink: RPCSink.self)
+        catalogue.add(sink: KafkaSink.self)
+        catalogue.add(sink: LoggerSink.self)
+        catalogue.add(sink: NullSink.self)
+        catalogue.add(processor: DefaultProcessor.self)
+        catalogue.add(processor: FailoverProcessor.self)
+        catalogue.add(processor: LoadBalanceProcessor.self)
+        return catalogue
+    }
+}
