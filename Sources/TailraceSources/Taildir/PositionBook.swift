@@ -105,7 +105,10 @@ final class PositionBook {
     func candidates(_ inode: UInt64) -> [FileTrack] {
         (byInode[inode] ?? []).compactMap { tracks[$0] }.filter { !$0.isOwned && !$0.isGone }
     }
-    func knows(_ inode: UInt64) -> Bool { flume[inode] != nil || candidates(inode).contains { !$0.isFinished } }
+    /// Whether there may be something of this inode to go on with.
+    func knows(_ inode: UInt64) -> Bool {
+        flume[inode] != nil || candidates(inode).contains { !$0.isFinished && $0.read.offset > 0 }
+    }
     /// What is kept and belongs to no file.
     var orphans: [FileTrack] { kept.compactMap { tracks[$0] }.filter { !$0.isOwned && !$0.isGone && !$0.isFinished } }
 

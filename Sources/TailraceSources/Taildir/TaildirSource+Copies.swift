@@ -30,7 +30,8 @@ extension TaildirSource {
         for other in order where other !== file && other.directory === file.directory && other.place.offset > 0 {
             let count = min(start.count, other.firstBytes.count)
             guard count > 0, start.prefix(count) == other.firstBytes.prefix(count) else { continue }
-            guard let original = try opened(other) else { continue }
+            // Renamed in this moment: the directory will tell.
+            guard let original = try opened(other) else { return false }
             guard try isIntact(other, original) else {
                 startAgain(other, .rewritten)
                 if try adopt(file, handle, start, size) { return true }

@@ -5,7 +5,7 @@ extension TaildirSource {
     func enqueueLook(_ file: TailedFile) {
         guard !file.isInLookQueue, !file.isDropped else { return }
         file.isInLookQueue = true
-        if case .found = file.phase, !book.candidates(file.identity.inode).isEmpty || book.knows(file.identity.inode) {
+        if case .found = file.phase, book.knows(file.identity.inode) {
             claims.append(file)
         } else {
             looks.append(file)
@@ -73,6 +73,7 @@ extension TaildirSource {
         let candidates = book.candidates(file.identity.inode)
         if let track = try claim(found, file.path, handle) {
             use(track, for: file)
+            guard file.place.offset > 0 else { return try beginOwn(file, handle, found.size) }
             file.firstBytes = try handle.bytes(at: 0, file.place.evidenceCount)
             file.phase = .reading
             // What the inode held before it was truncated, if that was not settled when the agent was stopped.
@@ -95,10 +96,14 @@ extension TaildirSource {
             file.phase = .reading
             return
         }
+        try beginOwn(file, handle, found.size)
+    }
+    /// At its start, unless it is a copy.
+    private func beginOwn(_ file: TailedFile, _ handle: any ReadableFile, _ size: Int64) throws(TailraceError) {
         file.phase = .found(skip: false)
-        guard found.size > 0 else { return }
-        let isOwn = try classify(file, handle, found.size)
-        file.phase = isOwn ? .reading : .held(since: environment.loop.now, size: found.size)
+        guard size > 0 else { return }
+        let isOwn = try classify(file, handle, size)
+        file.phase = isOwn ? .reading : .held(since: environment.loop.now, size: size)
     }
 
     /// What is remembered of this very file, if anything is.
@@ -178,16 +183,17 @@ extension TaildirSource {
 
     /// nil: what its name leads to is another file by now, or nothing; the directory looks again.
     func opened(_ file: TailedFile) throws(TailraceError) -> (any ReadableFile)? {
-        if let handle = file.handle { return handle }
+        if let handle = file.handle, !file.needsReopening || !file.hasName { return handle }
         let path = file.path
         do throws(TailraceError) {
             let handle = try environment.files.open(path)
             guard try handle.information().identity == file.identity else {
                 handle.close()
                 isElsewhere(file, path)
-                return nil
+                return file.handle
             }
-            file.handle = handle
+            close(file)
+            (file.handle, file.needsReopening) = (handle, false)
             openCount += 1
             openFiles.append(file)
             if openCount > configuration.maxOpenFiles { closeQuietest(but: file) }
@@ -195,7 +201,7 @@ extension TaildirSource {
         } catch {
             guard error.code == "file.missing" || error.code == "file.kind" else { throw error }
             isElsewhere(file, path)
-            return nil
+            return file.handle
         }
     }
     private func isElsewhere(_ file: TailedFile, _ path: String) {
@@ -230,6 +236,7 @@ extension TaildirSource {
         }
         file.errorTold = error.code
         file.retryAt = environment.loop.now + Self.retryInterval
-        close(file)
+        // A new descriptor may do (stale network file systems); the old one stays as long as there is no other.
+        file.needsReopening = true
     }
 }

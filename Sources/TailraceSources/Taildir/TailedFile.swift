@@ -35,6 +35,7 @@ final class TailedFile {
     var lastActivity: Instant
     var retryAt: Instant?
     var errorTold: String?
+    var needsReopening = false
     /// In one of the queues.
     var isInLookQueue = false, isInReadQueue = false
     /// Look closely although size and time are unchanged.
