@@ -110,6 +110,25 @@ import Testing
         #expect(!names(note).contains("later"))
     }
 
+    @Test func oftenChangedIsToldOnceAMillisecond() throws {
+        let loop = try EpollLoop()
+        let files = LocalFileSystem(loop)
+        let directory = try TemporaryDirectory()
+        let (note, watch) = try watch(files, directory.path)
+        loop.turn(waitingAtMost: .zero)
+        let start = loop.now
+        for index in 0..<500 {
+            put("x", at: directory.file("log\(index % 3)"), flags: O_CREAT | O_APPEND)
+            loop.turn(waitingAtMost: .zero)
+        }
+        put("x", at: directory.file("last"))
+        loop.run(until: { names(note).contains("last") })
+        let milliseconds = (loop.now - start).milliseconds
+        #expect(note.values.count <= milliseconds + 2)
+        #expect(names(note) == ["log0", "log1", "log2", "last"])
+        watch.cancel()
+    }
+
     @Test func twoWatchesOfOneDirectory() throws {
         let loop = try EpollLoop()
         let files = LocalFileSystem(loop)

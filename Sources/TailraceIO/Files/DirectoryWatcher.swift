@@ -6,10 +6,14 @@ import TailraceCore
 ///
 /// A watch stays until it is cancelled: when its directory is removed or renamed, the path is tried again once a second, and
 /// its owner hears nil when there is a directory again.
+///
+/// The first change is told at once; what follows is gathered for ``pause``. Who writes a file line by line, thousands of times
+/// a second, would else wake the agent for each line, and make a batch of each.
 final class DirectoryWatcher {
     private static let mask =
         UInt32(IN_CREATE) | UInt32(IN_MOVED_FROM) | UInt32(IN_MOVED_TO) | UInt32(IN_DELETE) | UInt32(IN_MODIFY)
         | UInt32(IN_ATTRIB) | UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVE_SELF) | UInt32(IN_DELETE_SELF) | UInt32(IN_ONLYDIR)
+    static let pause = Duration.milliseconds(1)
     private static let retryDelay = Duration.seconds(1)
     /// Reads per turn, each of up to `spaceBytes` of events.
     private static let readsPerTurn = 8
@@ -34,7 +38,10 @@ final class DirectoryWatcher {
 
     private let loop: EpollLoop
     private let descriptor: OwnedDescriptor
+    /// nil: paused.
     private var readiness: (any Cancellable)?
+    private var pauseTimer: TimerID?
+    private var lastRead: Instant
     /// By the kernel's number: two paths may be one directory, which has one number.
     private var watches: [Int32: [Watch]] = [:]
     private var missing: [Watch] = []
@@ -48,10 +55,12 @@ final class DirectoryWatcher {
                 "file.watches", "watch directories (inotify_init)", errno, fix: "raise fs.inotify.max_user_instances.")
         }
         (self.loop, descriptor) = (loop, OwnedDescriptor(raw))
-        readiness = loop.onReadable(raw) { [weak self] in self?.readEvents() }
+        lastRead = Instant(nanoseconds: loop.now.nanoseconds - Self.pause.nanoseconds)
+        resume()
     }
     deinit {
         readiness?.cancel()
+        if let pauseTimer { loop.cancel(pauseTimer) }
         if let retryTimer { loop.cancel(retryTimer) }
         space.deallocate()
     }
@@ -84,7 +93,24 @@ final class DirectoryWatcher {
         inotify_rm_watch(descriptor.raw, number)  // EINVAL: the kernel was faster
     }
 
+    private func resume() {
+        readiness = loop.onReadable(descriptor.raw) { [weak self] in self?.eventsCame() }
+    }
+
+    private func eventsCame() {
+        let earliest = lastRead + Self.pause
+        guard loop.now < earliest else { return readEvents() }
+        readiness?.cancel()
+        readiness = nil
+        pauseTimer = loop.schedule(at: earliest) { [weak self] in
+            self?.pauseTimer = nil
+            self?.resume()
+            self?.readEvents()
+        }
+    }
+
     private func readEvents() {
+        lastRead = loop.now
         for _ in 0..<Self.readsPerTurn {
             let count = restarting { read(descriptor.raw, space.baseAddress, space.count) }
             guard count > 0 else {
