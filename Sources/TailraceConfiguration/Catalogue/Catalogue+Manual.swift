@@ -31,7 +31,8 @@ extension Catalogue {
             let others = key.otherNames.map { "<br>also `\($0)`" }.joined()
             let value = key.parts.isEmpty ? [key.unit, key.allowed] : ["names; types: \(key.parts.joined(separator: ", "))"]
             let initial = key.isRequired ? "**required**" : key.initial.isEmpty ? "" : "`\(key.initial)`"
-            let meaning = key.isIgnored ? "Accepted without effect: \(key.summary)." : key.summary
+            let meaning =
+                key.isIgnored ? "Accepted without effect: \(key.summary)\(key.summary.hasSuffix(".") ? "" : ".")" : key.summary
             let cells = ["`\(key.name)`\(others)", value.filter { !$0.isEmpty }.joined(separator: ", "), initial, meaning]
             text += "| " + cells.map(escaped).joined(separator: " | ") + " |\n"
         }
