@@ -23,6 +23,8 @@ package final class SourceOutput: ChannelProducer {
     /// A batch, or a piece of one that was cut.
     private final class Entry {
         let order: UInt64
+        /// Of a batch that was cut; pieces share the order.
+        let piece: Int
         let stream: StreamID?
         let done: Completion
         var batch: EventBatch
@@ -40,9 +42,11 @@ package final class SourceOutput: ChannelProducer {
         var giveUpAt: Instant?
         var giveUp: TimerID?
 
-        init(_ order: UInt64, _ batch: EventBatch, _ done: @escaping Completion) {
-            (self.order, self.batch, stream, self.done) = (order, batch, batch.identity?.stream, done)
+        init(_ order: UInt64, piece: Int = 0, _ batch: EventBatch, _ done: @escaping Completion) {
+            (self.order, self.piece, self.batch) = (order, piece, batch)
+            (stream, self.done) = (batch.identity?.stream, done)
         }
+        func isBefore(_ other: Entry) -> Bool { (order, piece) < (other.order, other.piece) }
     }
     /// (A noncopyable value cannot be an element of an array.)
     private final class Held {
@@ -188,7 +192,8 @@ package final class SourceOutput: ChannelProducer {
             let range = entry.batch.prefix(from: start, fitting: largest)
             start = range.upperBound
             let isLast = start == entry.batch.count
-            let piece = Entry(entry.order, entry.batch.part(range), isLast ? entry.done : { _ in })
+            let piece = Entry(
+                entry.order, piece: pieces.count, entry.batch.part(range), isLast ? entry.done : { _ in })
             piece.isReady = true
             pieces.append(piece)
         }
@@ -265,7 +270,7 @@ package final class SourceOutput: ChannelProducer {
             entry.parts![index] = .reserve(part)  // again, to this channel only
             held = []  // gives back: an earlier entry is first
             if !waiting.contains(where: { $0 === entry }) {
-                waiting.insert(entry, at: waiting.firstIndex { $0.order > entry.order } ?? waiting.count)
+                waiting.insert(entry, at: waiting.firstIndex { entry.isBefore($0) } ?? waiting.count)
             }
             guard backoff == nil else { return }
             failures += 1
@@ -337,7 +342,7 @@ package final class SourceOutput: ChannelProducer {
     }
     private func end() {
         guard let stopped else { return }
-        let failed = unanswered.values.joined().sorted { $0.order < $1.order }  // (the order of a dictionary is chance)
+        let failed = unanswered.values.joined().sorted { $0.isBefore($1) }  // (the order of a dictionary is chance)
         (self.stopped, held, waiting, unanswered) = (nil, [], [], [:])
         for entry in failed {
             if let timer = entry.giveUp { environment.loop.cancel(timer) }
