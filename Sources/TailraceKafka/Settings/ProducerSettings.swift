@@ -38,7 +38,7 @@ extension ClientSettings {
         .choice("compression.codec", as: "compression.type", of: ["none", "gzip", "snappy", "lz4", "zstd"]),
         .number("compression.level", -1...12),
         .number("compression.gzip.level", -1...9, as: "compression.level"),
-        .number("compression.lz4.level", 1...17, as: "compression.level"),
+        .number("compression.lz4.level", 1...12, as: "compression.level"),
         .number("compression.zstd.level", -1...12, as: "compression.level"),
 
         // Retries and limits.
