@@ -93,7 +93,7 @@ let package = Package(
         tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "TailraceCore", "TailraceIO"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
         tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
-        tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceCore"]),
+        tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceIO", "TailraceCore"]),
         tests(
             "ChainTests",
             [
