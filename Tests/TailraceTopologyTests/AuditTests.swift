@@ -25,10 +25,12 @@ struct AuditTests {
         }
         return ledger
     }
-    private func report(_ ledger: AuditLedger, _ known: [KnownStream], _ written: [String: UInt64] = [:]) -> AuditReport {
+    private func report(
+        _ ledger: AuditLedger, _ known: [KnownStream], _ written: [String: UInt64] = [:], isFinal: Bool = false
+    ) -> AuditReport {
         var snapshot = ledger.snapshot
         snapshot.isReading = true
-        return AuditReport(known: known, seen: snapshot, written: written)
+        return AuditReport(known: known, seen: snapshot, written: written, isFinal: isFinal)
     }
 
     @Test func whatCameOnceIsFine() {
@@ -65,7 +67,7 @@ struct AuditTests {
     @Test func anAgentThatDoesNotRunLeavesItsRestUnverified() {
         let report = report(ledger([0, 1, 2]), [Self.known(10, safe: 3, .down)])
         #expect(report.verdict == "0 missing, 0 duplicates, 7 unverified: NOT OK")
-        #expect(report.notes == ["edge-1 does not run. Fix: tailrace topology restart edge-1"])
+        #expect(report.notes.first == "edge-1 does not run. Fix: tailrace topology restart edge-1")
     }
 
     @Test func aStreamThatNoStatusNamedIsListedAndOwesNothing() {
@@ -121,9 +123,13 @@ struct AuditTests {
                 Self.p0, offset: Int64(offset), identity: Self.identity(UInt64(offset)),
                 body: Bytes("hello line=edge-1/\(number)"))
         }
-        let report = report(ledger, [Self.known(4, safe: 4)], ["edge-1": 4])
-        #expect(report.files[0].missingRanges == ["2"])
-        #expect(report.verdict == "1 missing, 0 duplicates, 0 unverified: NOT OK")
+        let late = report(ledger, [Self.known(4, safe: 4)], ["edge-1": 4])
+        #expect(late.files[0].missingRanges == ["2"])
+        #expect(late.verdict == "0 missing, 1 duplicates, 1 unverified: NOT OK")
+        let lost = report(ledger, [Self.known(4, safe: 4)], ["edge-1": 4], isFinal: true)
+        #expect(lost.verdict == "1 missing, 1 duplicates, 0 unverified: NOT OK")
+        let down = report(ledger, [Self.known(4, safe: 4, .down)], ["edge-1": 4], isFinal: true)
+        #expect(down.verdict == "0 missing, 1 duplicates, 1 unverified: NOT OK")
     }
 
     @Test(arguments: [

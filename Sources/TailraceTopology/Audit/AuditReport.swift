@@ -53,14 +53,12 @@ package struct AuditReport: Codable, Hashable, Sendable {
 }
 
 extension AuditReport {
-    /// `written`: lines in each generated file ("edge-1": 50,000).
-    package init(known: [KnownStream], seen: AuditSnapshot, written: [String: UInt64]) {
+    /// `written`: lines in each generated file ("edge-1": 50,000). `isFinal`: nothing moves any more, so that a line that has
+    /// not come to any stream by now is missing; else it is only late.
+    package init(known: [KnownStream], seen: AuditSnapshot, written: [String: UInt64], isFinal: Bool = false) {
         (anonymous, dropped) = (seen.anonymous, seen.dropped)
-        var pending: UInt64 = 0
         for stream in known.sorted(by: { ($0.agent, $0.channel, $0.stream) < ($1.agent, $1.channel, $1.stream) }) {
-            let line = Self.line(of: stream, seen.streams[stream.stream.description])
-            if stream.state == .down { pending += stream.submitted - min(stream.submitted, stream.safe) }
-            streams.append(line)
+            streams.append(Self.line(of: stream, seen.streams[stream.stream.description]))
         }
         let names = Set(streams.map(\.name))
         for (name, tally) in seen.streams.sorted(by: { $0.key < $1.key }) where !names.contains(name) {
@@ -71,7 +69,7 @@ extension AuditReport {
         for (writer, count) in written.sorted(by: { $0.key < $1.key }) {
             files.append(Self.line(writer, writer, .file, required: count, sent: count, seen.lines[writer]))
         }
-        conclude(seen, known, pending)
+        conclude(seen, known, isFinal)
     }
 
     private static func line(of stream: KnownStream, _ tally: AuditSnapshot.Tally?) -> Line {
@@ -110,11 +108,28 @@ extension AuditReport {
             resent: 0, duplicates: tally?.duplicates ?? 0, outOfOrder: tally?.outOfOrder ?? 0)
     }
 
-    private mutating func conclude(_ seen: AuditSnapshot, _ known: [KnownStream], _ pending: UInt64) {
-        duplicates = streams.reduce(0) { $0 + $1.duplicates }
+    /// Per agent, since its lines are in its streams: what a stream misses is missing; a line beyond that is late, as long as
+    /// something moves or its agent does not run.
+    private func unseen(_ known: [KnownStream], _ isFinal: Bool) -> (missing: UInt64, late: UInt64) {
+        var missing: UInt64 = 0, late: UInt64 = 0
+        for agent in Set(streams.map(\.agent) + files.map(\.agent)) {
+            let own = known.filter { $0.agent == agent }
+            let inStreams = streams.filter { $0.agent == agent }.reduce(0) { $0 + $1.missing }
+            let inFiles = files.filter { $0.agent == agent }.reduce(0) { $0 + $1.missing }
+            let beyond = inFiles - min(inFiles, inStreams)
+            // Of an agent that is down it is open whether it goes on, or sends what was not safe in a new stream.
+            let open = own.filter { $0.state == .down }.reduce(0) { $0 + $1.submitted - min($1.submitted, $1.safe) }
+            missing += inStreams
+            if isFinal, own.contains(where: { $0.state == .live }) { missing += beyond } else { late += max(beyond, open) }
+        }
+        return (missing, late)
+    }
+
+    private mutating func conclude(_ seen: AuditSnapshot, _ known: [KnownStream], _ isFinal: Bool) {
+        // A line that came twice in two streams is a duplicate that only its number in the file shows.
+        duplicates = max(streams.reduce(0) { $0 + $1.duplicates }, files.reduce(0) { $0 + $1.duplicates })
         outOfOrder = streams.reduce(0) { $0 + $1.outOfOrder }
-        // The same line may be missing in its stream and in its file: count it once.
-        let unseen = max(streams.reduce(0) { $0 + $1.missing }, files.reduce(0) { $0 + $1.missing })
+        let (unseen, late) = unseen(known, isFinal)
         // What the broker dropped, or what came without a number, may be any of the unseen.
         let excused = min(unseen, seen.dropped + seen.anonymous + seen.untracked)
         missing = unseen - excused
@@ -122,10 +137,11 @@ extension AuditReport {
         let truncated = (seen.streams.values.map { $0 } + seen.lines.values).contains {
             $0.runs.count >= AuditSnapshot.mostRuns
         }
-        unverified = excused + pending + seen.untracked + forgotten + (truncated ? 1 : 0)
+        unverified = excused + late + seen.untracked + forgotten + (truncated ? 1 : 0)
         explain(seen, known, truncated, excused)
         isAnswered = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
-        isSettled = unseen == 0 && pending == 0 && isAnswered && seen.isReading
+        isSettled = unseen == 0 && late == 0 && isAnswered && seen.isReading
+        if late > 0 { notes.append("\(late) lines are written and not yet on their way; wait for them with --wait") }
         if !isAnswered { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
         if !seen.isReading {
             notes.append("the auditor has no partitions yet\(seen.trouble.isEmpty ? "" : ": \(seen.trouble)")")

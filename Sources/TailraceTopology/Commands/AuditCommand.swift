@@ -27,11 +27,13 @@ package struct AuditCommand: Sendable {
         }
     }
 
-    private static func report(_ plan: ClusterPlan, _ control: ControlClient) throws(TailraceError) -> AuditReport {
+    private static func report(
+        _ plan: ClusterPlan, _ control: ControlClient, isFinal: Bool = false
+    ) throws(TailraceError) -> AuditReport {
         // In this order: what was sent before the question must have been read to count as seen.
         let written = try plan.writtenLines()
         let known = try control.ask(ControlRequest(.status)).streams
-        return AuditReport(known: known, seen: try control.audit(plan), written: written)
+        return AuditReport(known: known, seen: try control.audit(plan), written: written, isFinal: isFinal)
     }
 
     /// The same report twice, fine; or nothing moves any more; or the deadline.
@@ -39,7 +41,9 @@ package struct AuditCommand: Sendable {
         var judge = SettleJudge(start: SystemClock.now(), limit: .seconds(seconds ?? plan.auditDeadlineSeconds))
         while true {
             let report = try Self.report(plan, control)
-            if judge.isSettled(report, now: SystemClock.now()) { return report }
+            if judge.isSettled(report, now: SystemClock.now()) {
+                return report.isFine ? report : try Self.report(plan, control, isFinal: report.isAnswered)
+            }
             if Console.errorIsTerminal { Console.error("\r\(report.verdict)\u{1B}[K") }
             Console.pause(milliseconds: 200)
         }
