@@ -119,7 +119,10 @@ final class PositionBook {
     }
 
     func make(_ identity: FileIdentity, path: String) -> FileTrack {
-        let track = FileTrack(TaildirEntry(identity: identity, incarnation: random.next(), place: .start, path: path))
+        // A seed that is given draws the same numbers at each start.
+        var incarnation = random.next()
+        while tracks[incarnation] != nil { incarnation = random.next() }
+        let track = FileTrack(TaildirEntry(identity: identity, incarnation: incarnation, place: .start, path: path))
         track.isOwned = true
         insert(track)
         return track
