@@ -169,4 +169,38 @@ struct TaildirSourceTests {
         let error = #expect(throws: TailraceError.self) { try bench.start() }
         #expect(error?.message == "file group g has no path")
     }
+
+    @Test func manyFilesWithOneHeadingAreReadAllTheSame() throws {
+        let bench = TaildirBench(pattern: "/logs/.*")
+        let heading = String(repeating: "#", count: 300) + "\n"
+        for number in 0..<50 { bench.files.write("/logs/a\(number)", heading + "\(number)\n") }
+        try bench.start()
+        #expect(bench.lines().count == 100)
+        for number in 50..<100 { bench.files.write("/logs/a\(number)", heading + "\(number)\n") }
+        #expect(bench.lines(in: .seconds(1)).count == 100)
+        bench.files.write("/logs/b", heading)
+        #expect(bench.lines(in: .seconds(4)).count == 1, "it is like the beginning of others for a while")
+    }
+
+    @Test func theConfigurationIsDeclared() throws {
+        let declaration = TaildirSource.declaration
+        #expect(declaration.type == "taildir")
+        #expect(declaration.classNames == ["org.apache.flume.source.taildir.TaildirSource"])
+        var configuration = TaildirSourceConfiguration()
+        func apply(_ name: String, _ captured: [String], _ text: String) throws {
+            _ = try #require(declaration.keys.first { $0.name == name }).apply(&configuration, captured, text)
+        }
+        try apply("filegroups", [], "f1 f2")
+        try apply("filegroups.<group>", ["f1"], "/var/log/a.*")
+        try apply("headers.<group>.<key>", ["f1", "k.x"], "v")
+        try apply("headers.<group>.<key>", ["f1", "k.x"], "w")
+        try apply("batchSize", [], "100000")
+        #expect(configuration.fileGroups == ["f1", "f2"] && configuration.paths == ["f1": "/var/log/a.*"])
+        #expect(configuration.headers == ["f1": [Header("k.x", "w")]])
+        #expect(configuration.batchEvents == 65_536)
+        #expect(throws: TailraceError.self) { try apply("maxLineBytes", [], "0") }
+        for ignored in ["cachePatternMatching", "backoffSleepIncrement", "maxBackoffSleep"] {
+            #expect(declaration.keys.contains { $0.name == ignored })
+        }
+    }
 }

@@ -27,9 +27,7 @@ extension TaildirSource {
     func classify(_ file: TailedFile, _ handle: any ReadableFile, _ size: Int64) throws(TailraceError) -> Bool {
         let start = try handle.bytes(at: 0, FilePlace.evidenceCount(size))
         if try adopt(file, handle, start, size) { return true }
-        for other in order where other !== file && other.directory === file.directory && other.place.offset > 0 {
-            let count = min(start.count, other.firstBytes.count)
-            guard count > 0, start.prefix(count) == other.firstBytes.prefix(count) else { continue }
+        for other in similar(to: file, start) {
             // Renamed in this moment: the directory will tell.
             guard let original = try opened(other) else { return false }
             guard try isIntact(other, original) else {
@@ -43,6 +41,16 @@ extension TaildirSource {
             if try original.bytes(at: place - length, Int(length)) == mine { return false }
         }
         return true
+    }
+
+    /// Files that begin alike, the last active first: what is rotated is written to. Bounded, for all may have one heading.
+    private func similar(to file: TailedFile, _ start: Bytes) -> ArraySlice<TailedFile> {
+        let similar = order.filter { other in
+            let count = min(start.count, other.firstBytes.count)
+            guard other !== file, other.directory === file.directory, other.place.offset > 0, count > 0 else { return false }
+            return start.prefix(count) == other.firstBytes.prefix(count)
+        }
+        return similar.sorted { $0.lastActivity > $1.lastActivity }.prefix(Self.similarLimit)
     }
 
     private func isIntact(_ file: TailedFile, _ handle: any ReadableFile) throws(TailraceError) -> Bool {

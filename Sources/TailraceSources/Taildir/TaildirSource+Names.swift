@@ -24,6 +24,13 @@ extension TaildirSource {
         }
     }
 
+    /// Whether a file is new, or has changed since it was looked at.
+    func isNews(_ found: FileInformation) -> Bool {
+        guard let file = files[found.identity] else { return true }
+        guard file.retryAt == nil, !file.isInLookQueue else { return false }
+        return file.seenSize != found.size || file.seenModified != found.modified
+    }
+
     /// The first name in order is the one that is reported, and its group gives the headers.
     private func named(_ file: TailedFile) {
         file.track.path = file.path

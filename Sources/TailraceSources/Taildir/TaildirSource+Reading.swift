@@ -10,6 +10,8 @@ extension TaildirSource {
         do throws(TailraceError) {
             guard let handle = try opened(file) else { return 0 }
             let found = try handle.information()
+            // Given up because it was quiet; meanwhile it is not.
+            if found.size != file.seenSize { file.isFinal = false }
             (file.seenSize, file.seenModified, file.links) = (found.size, found.modified, found.links)
             if found.size < file.place.offset {
                 startAgain(file, .shorter)

@@ -18,6 +18,8 @@ package final class TaildirSource: DeclaredSource {
     /// How long the content of a truncated file is looked for in copies.
     static let orphanLife: Duration = .seconds(10)
     static let orphanLimit = 64
+    /// Files that one new file is compared with.
+    static let similarLimit = 16
     /// A deleted file is closed when it was quiet for so long.
     static let deletedWait: Duration = .seconds(5)
     static let tickInterval: Duration = .seconds(1), retryInterval: Duration = .seconds(5)

@@ -2,7 +2,7 @@ import Glibc
 package import TailraceCore
 package import TailracePatterns
 
-package struct TaildirSourceConfiguration: ComponentConfiguration {
+package struct TaildirSourceConfiguration: BatchingConfiguration {
     /// Names; where a file matches several, the first one's headers count.
     package var fileGroups: [String] = []
     /// Absolute path by group; its last part is a regular expression.
@@ -22,6 +22,8 @@ package struct TaildirSourceConfiguration: ComponentConfiguration {
     package var maxLineBytes = Limits.eventBytes
     package var maxOpenFiles = 1_000
     package init() {}
+
+    package var batchEvents: Int { min(batchSize, Limits.batchEvents) }
 
     package func problems() -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []

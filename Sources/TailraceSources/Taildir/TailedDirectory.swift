@@ -7,8 +7,9 @@ final class TailedDirectory {
     private static let entriesPerTurn = 256
     /// More names than these that wait are a scan.
     private static let pendingLimit = 4_096
-    /// A scan although nothing was told: for mapped writes and file systems that tell nothing.
-    static let safetyInterval: Duration = .seconds(60)
+    /// A scan although nothing was told: for mapped writes and file systems that tell nothing. Soon after the start, then
+    /// twice as long from time to time up to the last.
+    private static let safety = Backoff(first: pollInterval, limit: .seconds(60))
     /// Where there is no watch.
     static let pollInterval: Duration = .seconds(2)
     private static let retryInterval: Duration = .seconds(1)
@@ -35,12 +36,15 @@ final class TailedDirectory {
     /// Not there, or not readable.
     private(set) var problem: TailraceError?
     private var watchProblemTold = false
+    /// Changes were found that the watch had not told in seconds: a network file system.
+    private var isWatchDeaf = false
+    private var scans = 0
 
     init(_ path: String, _ groups: [FileGroup], _ source: TaildirSource) {
         (self.path, self.groups, self.source) = (path, groups, source)
     }
 
-    var isWatched: Bool { watch != nil }
+    var isWatched: Bool { watch != nil && !isWatchDeaf }
     private var loop: any EventLoop { source.environment.loop }
 
     func fullPath(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
@@ -79,7 +83,7 @@ final class TailedDirectory {
         watch = nil
         do throws(TailraceError) {
             watch = try source.environment.files.watch(path) { [weak self] in self?.changed($0) }
-            watchProblemTold = false
+            (watchProblemTold, isWatchDeaf) = (false, false)
         } catch {
             if !watchProblemTold {
                 source.environment.log(
@@ -196,9 +200,21 @@ final class TailedDirectory {
 
     /// `isTold`: something happened to it, though size and time may be as before.
     private func attach(_ name: String, _ found: FileInformation, isTold: Bool) {
+        if !isTold, isWatched, isKnown, found.kind == .file, source.isNews(found) { noteSilence(name, found) }
         if let old = names[name], old != found.identity { detach(name) }
         names[name] = found.identity
         source.found(name, found, isTold: isTold, in: self)
+    }
+    /// A file that changed in the last seconds may be told any moment.
+    private func noteSilence(_ name: String, _ found: FileInformation) {
+        guard found.links == 1, loop.wallTime.milliseconds - found.modified.milliseconds > Self.pollInterval.milliseconds * 2
+        else { return }
+        isWatchDeaf = true
+        nextScan = min(nextScan, loop.now + Self.pollInterval)
+        source.environment.log(
+            .info,
+            "nobody told that \(fullPath(name)) changed (a network file system?): \(path) is scanned every "
+                + "\(Self.pollInterval.text) from now on")
     }
     private func detach(_ name: String) {
         guard let identity = names.removeValue(forKey: name) else { return }
@@ -215,7 +231,8 @@ final class TailedDirectory {
     private func startScan() {
         guard wantsScan, scan == nil, !isStopped, problem == nil else { return }
         wantsScan = false
-        nextScan = loop.now + (watch == nil ? Self.pollInterval : Self.safetyInterval)
+        scans += 1
+        nextScan = loop.now + (isWatched ? Self.safety.delay(scans) : Self.pollInterval)
         do throws(TailraceError) {
             scan = try source.environment.files.scan(path)
             listing = []
