@@ -72,7 +72,10 @@ let package = Package(
         library("TailraceBench", ["TailraceCore", "TailraceStatus", "TailraceRdkafka", "TailraceTopology"]),
         .executableTarget(
             name: "tailrace",
-            dependencies: ["TailraceCommandLine", "TailraceRuntime", "TailraceTopology", "TailraceConfiguration", "CLinux"],
+            dependencies: [
+                "TailraceBench", "TailraceCommandLine", "TailraceRuntime", "TailraceTopology", "TailraceConfiguration",
+                "CLinux",
+            ],
             swiftSettings: settings),
 
         // Tests, one target a module.

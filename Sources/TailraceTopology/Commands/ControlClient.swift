@@ -24,7 +24,8 @@ package struct ControlClient: Sendable {
         return try JSON.read(AuditSnapshot.self, bytes, limit: 256 << 20, from: "the auditor")
     }
 
-    static func ask(_ request: String, at path: String, seconds: Int) throws(TailraceError) -> [UInt8] {
+    /// One line there, everything back.
+    package static func ask(_ request: String, at path: String, seconds: Int) throws(TailraceError) -> [UInt8] {
         let descriptor = try connect(path)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
