@@ -73,7 +73,8 @@ let package = Package(
         .executableTarget(
             name: "tailrace",
             dependencies: [
-                "TailraceBench", "TailraceCommandLine", "TailraceRuntime", "TailraceTopology", "TailraceConfiguration",
+                "TailraceBench", "TailraceScenarios", "TailraceCommandLine", "TailraceRuntime", "TailraceTopology",
+                "TailraceConfiguration",
                 "CLinux",
             ],
             swiftSettings: settings),

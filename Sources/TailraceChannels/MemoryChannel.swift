@@ -54,7 +54,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         name = environment.component
         self.environment = environment
         capacity = BatchSize(events: configuration.capacity, bytes: configuration.byteCapacity)
-        largestPut = BatchSize(events: configuration.largestPut, bytes: configuration.byteCapacity)
+        largestPut = BatchSize(events: configuration.largestPutEvents, bytes: configuration.byteCapacity)
         keepAlive = .seconds(configuration.keepAliveSeconds)
         puts = environment.counter("put_events_total")
         takes = environment.counter("taken_events_total")

@@ -1,6 +1,6 @@
 package import TailraceCore
 
-package struct MemoryChannelConfiguration: ComponentConfiguration {
+package struct MemoryChannelConfiguration: ChannelCapacityConfiguration {
     /// Events; those that are being delivered count until they are.
     package var capacity = 10_000
     package var transactionCapacity: Int?
@@ -10,15 +10,15 @@ package struct MemoryChannelConfiguration: ComponentConfiguration {
     package init() {}
 
     /// Events that one put may have.
-    package var largestPut: Int { transactionCapacity ?? min(10_000, capacity) }
+    package var largestPutEvents: Int { transactionCapacity ?? min(10_000, capacity) }
 
     package func problems() -> [ConfigurationProblem] {
-        guard largestPut > capacity else { return [] }
+        guard largestPutEvents > capacity else { return [] }
         return [
             ConfigurationProblem(
                 .error, code: "configuration.relation", key: "transactionCapacity",
-                message: "transactionCapacity \(largestPut) is larger than capacity \(capacity)",
-                fix: "raise capacity to \(largestPut), or lower transactionCapacity")
+                message: "transactionCapacity \(largestPutEvents) is larger than capacity \(capacity)",
+                fix: "raise capacity to \(largestPutEvents), or lower transactionCapacity")
         ]
     }
 

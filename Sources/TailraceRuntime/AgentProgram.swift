@@ -31,9 +31,8 @@ package enum AgentProgram {
         let catalogue = Catalogue.standard()
         let plan: AgentPlan, log: StandardLog
         do throws(TailraceError) {
-            let loaded = ConfigurationLoader.load(
-                files: try ConfigurationFiles.read(options.files), agent: options.name, definitions: options.definitions,
-                environment: ConfigurationFiles.environment, catalogue: catalogue)
+            let loaded = try LoadedAgents.load(
+                options.files, agent: options.name, definitions: options.definitions, catalogue)
             if !loaded.problems.isEmpty {
                 ConfigurationFiles.writeError(
                     ProblemReport(loaded.problems, files: options.files).text(colours: isatty(2) == 1))

@@ -7,9 +7,7 @@ package enum CheckProgram {
     /// Exit code 0 without errors, 66 when a file cannot be read, 78 with errors.
     package static func run(files: [String], agent: String?, definitions: [String: String], json: Bool) -> Int32 {
         do throws(TailraceError) {
-            let loaded = ConfigurationLoader.load(
-                files: try ConfigurationFiles.read(files), agent: agent, definitions: definitions,
-                environment: ConfigurationFiles.environment, catalogue: .standard())
+            let loaded = try LoadedAgents.load(files, agent: agent, definitions: definitions, .standard())
             let report = ProblemReport(loaded.problems, files: files)
             if json {
                 print(report.json)

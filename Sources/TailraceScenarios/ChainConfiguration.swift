@@ -1,6 +1,6 @@
 /// The configuration files of a scenario's agents, as a user would write them.
-enum ChainConfiguration {
-    static func edge(_ shape: ChainScenario.Shape) -> String {
+package enum ChainConfiguration {
+    package static func edge(_ shape: ChainScenario.Shape) -> String {
         let sinks = (1...shape.aggregators).map { "k\($0)" }
         var text = """
             edge.sources = r1
@@ -56,7 +56,7 @@ enum ChainConfiguration {
         return text
     }
 
-    static func aggregator(_ shape: ChainScenario.Shape, host: String) -> String {
+    package static func aggregator(_ shape: ChainScenario.Shape, host: String) -> String {
         """
         aggregator.sources = r1
         aggregator.channels = c1

@@ -17,6 +17,15 @@ package final class ChainScenario {
         /// How long things go wrong.
         package var trouble = Duration.seconds(60)
         package init() {}
+
+        /// Which chain a seed plays: all sources, groups and codecs come up.
+        package static func of(seed: UInt64) -> Shape {
+            var shape = Shape()
+            shape.source = seed % 4 == 3 ? .seq : .taildir
+            shape.group = seed % 2 == 0 ? .loadBalance : .failover
+            shape.compression = ["none", "lz4", "zstd"][Int(seed / 4 % 3)]
+            return shape
+        }
     }
 
     package struct Report: Sendable, CustomStringConvertible {

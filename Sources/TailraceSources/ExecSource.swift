@@ -1,6 +1,6 @@
 package import TailraceCore
 
-package struct ExecSourceConfiguration: ComponentConfiguration {
+package struct ExecSourceConfiguration: BatchingConfiguration {
     package var command = ""
     package var shell: String?
     package var restart = false
@@ -9,6 +9,8 @@ package struct ExecSourceConfiguration: ComponentConfiguration {
     package var batchSize = 20
     package var batchTimeoutMilliseconds = 3_000
     package init() {}
+
+    package var batchEvents: Int { batchSize }
 
     /// What is run. Without a shell the command is split at white space, as Flume does: quotes mean nothing.
     package var arguments: [String] {

@@ -1,9 +1,11 @@
 package import TailraceCore
 
-package struct SequenceSourceConfiguration: ComponentConfiguration {
+package struct SequenceSourceConfiguration: BatchingConfiguration {
     package var batchSize = 1
     package var totalEvents: Int?
     package init() {}
+
+    package var batchEvents: Int { batchSize }
 }
 
 /// Counts: event bodies are decimal numbers from 0. For trying things out, and for tests.

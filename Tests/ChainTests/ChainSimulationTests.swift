@@ -3,31 +3,22 @@ import Testing
 
 /// Whole chains from a seed, with lost and delayed bytes, reset connections, crashed and returning agents, broker errors.
 @Suite struct ChainSimulationTests {
-    /// Which chain a seed plays: all sources, groups and codecs come up.
-    private static func shape(_ seed: UInt64) -> ChainScenario.Shape {
-        var shape = ChainScenario.Shape()
-        shape.source = seed % 4 == 3 ? .seq : .taildir
-        shape.group = seed % 2 == 0 ? .loadBalance : .failover
-        shape.compression = ["none", "lz4", "zstd"][Int(seed / 4 % 3)]
-        return shape
-    }
-
     /// Nothing that was answered as safe is missing, no line is missing, nothing is invented, and once the trouble is over
     /// everything arrives.
     @Test(arguments: 0..<10)
     func nothingSafeIsMissing(block: UInt64) {
         for seed in block * 100..<(block + 1) * 100 {
-            let report = ChainScenario(seed: seed, Self.shape(seed)).run()
+            let report = ChainScenario(seed: seed, ChainScenario.Shape.of(seed: seed)).run()
             #expect(report.isCorrect, "\(report)")
         }
     }
 
     @Test(arguments: [1, 2, 3, 7, 11] as [UInt64])
     func theSameSeedGivesTheSameTranscript(seed: UInt64) {
-        let first = ChainScenario(seed: seed, Self.shape(seed)).run(),
-            second = ChainScenario(seed: seed, Self.shape(seed)).run()
+        let first = ChainScenario(seed: seed, ChainScenario.Shape.of(seed: seed)).run(),
+            second = ChainScenario(seed: seed, ChainScenario.Shape.of(seed: seed)).run()
         #expect(first.description == second.description)
-        let other = ChainScenario(seed: seed + 1000, Self.shape(seed)).run()
+        let other = ChainScenario(seed: seed + 1000, ChainScenario.Shape.of(seed: seed)).run()
         #expect(first.transcript != other.transcript)
     }
 
@@ -35,7 +26,7 @@ import Testing
     @Test func acknowledgingBeforeSafeIsCaught() {
         var caught = 0
         for seed in 0..<100 as Range<UInt64> {
-            var shape = Self.shape(seed)
+            var shape = ChainScenario.Shape.of(seed: seed)
             shape.acknowledge = "committed"
             if !ChainScenario(seed: seed, shape).run().missingSafe.isEmpty { caught += 1 }
         }

@@ -9,6 +9,8 @@ final class SourceBench {
     let channel: MemoryChannel
     let output: SourceOutput
     let environment: Environment
+    /// An output holds its source weakly.
+    private var source: (any EventSource)?
 
     init(seed: UInt64 = 1, capacity: Int = 10_000, acknowledge: Custody? = .committed, keepAliveSeconds: Int = 3) throws {
         world = SimulatedWorld(seed: seed)
@@ -23,6 +25,7 @@ final class SourceBench {
 
     func start(_ source: any EventSource) -> Result<Void, TailraceError>? {
         output.source = source
+        self.source = source
         var result: Result<Void, TailraceError>?
         source.start { result = $0 }
         world.run(while: { result == nil }, limit: .seconds(10))
