@@ -46,9 +46,10 @@ extension TaildirSource {
     /// Files that begin alike, the last active first: what is rotated is written to. Bounded, for all may have one heading.
     private func similar(to file: TailedFile, _ start: Bytes) -> ArraySlice<TailedFile> {
         let similar = order.filter { other in
+            // In the order of the cost: there may be thousands.
+            guard other.place.offset > 0, other !== file, other.directory === file.directory else { return false }
             let count = min(start.count, other.firstBytes.count)
-            guard other !== file, other.directory === file.directory, other.place.offset > 0, count > 0 else { return false }
-            return start.prefix(count) == other.firstBytes.prefix(count)
+            return count > 0 && start.prefix(count) == other.firstBytes.prefix(count)
         }
         return similar.sorted { $0.lastActivity > $1.lastActivity }.prefix(Self.similarLimit)
     }
