@@ -85,7 +85,8 @@ let package = Package(
         tests("TailraceConfigurationTests", ["TailraceConfiguration", "TailraceCore"]),
         tests("TailracePatternsTests", ["TailracePatterns", "TailraceCore"]),
         tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
-        tests("TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC"]),
+        tests(
+            "TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC", "CChecksum"]),
         tests(
             "TailraceKafkaTests",
             ["TailraceKafka", "TailraceConfiguration", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),

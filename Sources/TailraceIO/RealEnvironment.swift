@@ -1,3 +1,4 @@
+import Glibc
 package import TailraceCore
 
 /// All seams for real, on one loop.
@@ -12,7 +13,8 @@ package enum RealEnvironment {
         let environment = Environment(
             component: component, loop: loop, network: EpollNetwork(loop, log: log, name: component + ".network"),
             files: LocalFileSystem(loop), processes: PosixProcesses(loop), broker: broker, log: log, metrics: metrics,
-            memory: memory, stateDirectory: stateDirectory, random: SeededRandom(seed: seed))
+            memory: memory, stateDirectory: stateDirectory,
+            homeDirectory: getenv("HOME").map { String(cString: $0) } ?? "/", random: SeededRandom(seed: seed))
         environment.gauge("slow_turns_total") { loop.slowTurns }
         environment.gauge("receive_memory_bytes") { memory.used }
         environment.gauge("receive_memory_refusals_total") { memory.refusals }

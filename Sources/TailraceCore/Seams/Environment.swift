@@ -36,22 +36,26 @@ package struct Environment {
     package let memory: any MemoryBudget
     /// The agent's own directory: positions, dead letters, admin socket.
     package let stateDirectory: String
+    /// What `~` stands for in a path of the configuration.
+    package let homeDirectory: String
     package var random: SeededRandom
 
     package init(
         component: String, loop: any EventLoop, network: any Network, files: any FileSystem, processes: any Processes,
         broker: any Broker, log: any Log, metrics: any Metrics, memory: any MemoryBudget, stateDirectory: String,
-        random: SeededRandom
+        homeDirectory: String = "/", random: SeededRandom
     ) {
         (self.component, self.loop, self.network, self.files) = (component, loop, network, files)
         (self.processes, self.broker, self.log, self.metrics) = (processes, broker, log, metrics)
-        (self.memory, self.stateDirectory, self.random) = (memory, stateDirectory, random)
+        (self.memory, self.stateDirectory, self.homeDirectory) = (memory, stateDirectory, homeDirectory)
+        self.random = random
     }
 
     package func named(_ name: String) -> Environment {
         Environment(
             component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, log: log,
-            metrics: metrics, memory: memory, stateDirectory: stateDirectory, random: random.split(name))
+            metrics: metrics, memory: memory, stateDirectory: stateDirectory, homeDirectory: homeDirectory,
+            random: random.split(name))
     }
 
     package func log(_ level: LogLevel, _ text: @autoclosure () -> String) { log.write(level, component, text()) }

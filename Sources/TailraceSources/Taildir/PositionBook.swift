@@ -33,7 +33,7 @@ final class PositionBook {
     init(_ configuration: TaildirSourceConfiguration, _ output: SourceOutput, _ environment: Environment) {
         (self.environment, self.output, random) = (environment, output, environment.random)
         interval = .milliseconds(configuration.writePosIntervalMilliseconds)
-        positionPath = configuration.positionPath
+        positionPath = configuration.positionPath(home: environment.homeDirectory)
         stateName = "\(environment.component.split(separator: "/").joined(separator: "_")).taildir"
         writes = environment.counter("position_writes_total")
     }

@@ -1,4 +1,3 @@
-import Glibc
 package import TailraceCore
 package import TailracePatterns
 
@@ -78,10 +77,9 @@ package struct FileGroup {
 }
 
 extension TaildirSourceConfiguration {
-    /// The configuration's own `~/`, as a shell has it; without `HOME` it stays.
-    var positionPath: String {
-        guard positionFile.hasPrefix("~/"), let home = getenv("HOME") else { return positionFile }
-        return String(cString: home) + positionFile.dropFirst()
+    /// Where the position file is; `~/` as a shell has it.
+    func positionPath(home: String) -> String {
+        positionFile.hasPrefix("~/") ? home + positionFile.dropFirst() : positionFile
     }
 }
 
