@@ -42,8 +42,9 @@ let package = Package(
         library("TailraceStatus", ["TailraceCore"]),
         library("TailraceCommandLine", []),
         library("TailraceConfiguration", ["TailraceCore", "TailraceCommandLine"]),
-        library("TailraceChannels", ["TailraceCore"]),
-        library("TailraceRPC", ["TailraceCore", "CWire", "CProtobufC", "CChecksum", "CLZ4", "CZstd"]),
+        library("TailraceWire", ["TailraceCore", "CWire", "CProtobufC", "CChecksum"]),
+        library("TailraceChannels", ["TailraceCore", "TailraceWire"]),
+        library("TailraceRPC", ["TailraceCore", "TailraceWire", "CWire", "CProtobufC", "CLZ4", "CZstd"]),
         library("TailraceKafka", ["TailraceCore"]),
         library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSinks", ["TailraceCore"]),
@@ -86,7 +87,8 @@ let package = Package(
         tests("TailracePatternsTests", ["TailracePatterns", "TailraceCore"]),
         tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
         tests(
-            "TailraceRPCTests", ["TailraceRPC", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC", "CChecksum"]),
+            "TailraceRPCTests",
+            ["TailraceRPC", "TailraceWire", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC", "CChecksum"]),
         tests(
             "TailraceKafkaTests",
             ["TailraceKafka", "TailraceConfiguration", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),

@@ -1,6 +1,7 @@
 // All errors of the RPC, by name, in one place. The codes are stable.
 
 package import TailraceCore
+import TailraceWire
 
 extension TailraceError {
     /// Bytes that are no frame of ours.
@@ -29,24 +30,10 @@ extension TailraceError {
             code: "rpc.checksum", message: "the \(part)'s checksum is \(hex(found)), computed \(hex(computed))",
             fix: "look for a damaging link or memory between the two agents; nothing of the frame was used")
     }
-    package static func rpcTooLarge(_ what: String, _ size: Int, limit: Int) -> TailraceError {
-        TailraceError(
-            code: "rpc.too-large", message: "\(what) of \(size) bytes, allowed are \(limit)",
-            fix: "lower batch-size at the sender, or raise maxFrameSizeBytes at the receiver")
-    }
-    package static func rpcTooMany(_ what: String, _ count: Int, limit: Int) -> TailraceError {
-        TailraceError(
-            code: "rpc.too-many", message: "\(count) \(what), allowed are \(limit)", fix: "lower batch-size at the sender")
-    }
     package static func rpcUnknownCompression(_ value: Int) -> TailraceError {
         TailraceError(
             code: "rpc.compression", message: "compression \(value) is not known here",
             fix: "set compression to none, lz4 or zstd at the sender")
-    }
-    /// Damage that a checksum cannot find: a peer with a fault.
-    package static func rpcMalformed(_ what: String) -> TailraceError {
-        TailraceError(
-            code: "rpc.malformed", message: what, fix: "report it, with the versions of both agents: the checksums are right")
     }
     package static func rpcUnexpected(_ kind: MessageKind, _ state: String) -> TailraceError {
         TailraceError(

@@ -1,5 +1,6 @@
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 import Testing
 
 /// A batch to a frame and back.

@@ -1,5 +1,6 @@
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 import Testing
 
 @Suite struct ControlMessageTests {

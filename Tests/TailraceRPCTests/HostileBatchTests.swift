@@ -2,6 +2,7 @@ import CProtobufC
 import CWire
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 import Testing
 
 /// Envelopes of a peer with a fault: right checksums, wrong content. Some end the connection, others only their batch.

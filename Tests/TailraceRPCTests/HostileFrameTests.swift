@@ -2,6 +2,7 @@ import CProtobufC
 import CWire
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 import Testing
 
 /// What a peer may send that it should not. Each is refused by name, and none crashes.

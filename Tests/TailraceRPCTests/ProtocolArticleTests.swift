@@ -1,6 +1,7 @@
 import Glibc
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 import Testing
 
 /// The bytes in RPC.docc/Protocol.md are what the code writes, and it reads them as the article says.

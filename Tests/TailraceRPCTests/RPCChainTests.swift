@@ -1,6 +1,7 @@
 import TailraceCore
 import TailraceRPC
 import TailraceSimulation
+import TailraceWire
 import Testing
 
 /// Sink and source together, over a simulated network.

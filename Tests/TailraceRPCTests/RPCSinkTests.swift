@@ -1,6 +1,7 @@
 import TailraceCore
 import TailraceRPC
 import TailraceSimulation
+import TailraceWire
 import Testing
 
 /// The sink without a sane peer, and at its end.

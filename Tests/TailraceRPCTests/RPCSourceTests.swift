@@ -1,6 +1,7 @@
 import TailraceCore
 import TailraceRPC
 import TailraceSimulation
+import TailraceWire
 import Testing
 
 /// The source with clients of every kind.

@@ -1,4 +1,5 @@
 package import TailraceCore
+import TailraceWire
 
 /// The client's side: connects, greets, sends what fits into the window, knows what became of each call. A value without
 /// IO, clock or randomness of its own; its owner feeds it what happened and does what it says, in order.

@@ -1,4 +1,5 @@
 package import TailraceCore
+import TailraceWire
 
 /// The `rpc` sink: sends takes to the `rpc` source of another agent, several at a time, and settles each when its answer is
 /// in. Does not wait for its peer: while that cannot be reached, every take is answered `retry`.

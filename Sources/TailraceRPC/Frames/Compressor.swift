@@ -3,6 +3,7 @@
 import CLZ4
 import CZstd
 package import TailraceCore
+import TailraceWire
 
 /// Compresses and decompresses bodies, with contexts that are made at the first use and kept. Confined to its loop.
 package final class Compressor {

@@ -1,4 +1,5 @@
 package import TailraceCore
+import TailraceWire
 
 /// Bytes to frames, cut anywhere. Without IO: the owner asks where the next bytes go, reads them there, says how many, and
 /// asks what came of it.

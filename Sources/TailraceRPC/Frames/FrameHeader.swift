@@ -29,8 +29,8 @@
 //
 // What is not promised: the checksums find damage, not malice; and frames say nothing about order: calls have numbers.
 
-import CChecksum
 package import TailraceCore
+import TailraceWire
 
 /// The kinds of message. Others are skipped, so that a newer peer may send them.
 package enum MessageKind: UInt8, Sendable, CaseIterable {
@@ -131,19 +131,12 @@ package struct FrameLimits: Hashable, Sendable {
     /// Enough for ``Limits/batchEvents`` events with headers of their own and gaps, and ``Limits/runs`` runs.
     package var envelopeBytes: Int
 
-    package static let largestEnvelope = 1 << 20
-    /// Headers stand in the body, so a control message is only numbers and short texts.
-    package static let largestText = 1024
+    package static let largestEnvelope = WireLimits.largestEnvelope
+    package static let largestText = WireLimits.largestText
 
     package init(frameBytes: Int, envelopeBytes: Int = FrameLimits.largestEnvelope) {
         (self.frameBytes, self.envelopeBytes) = (frameBytes, envelopeBytes)
     }
     /// For a client, to which nobody sends batches.
     package static let control = FrameLimits(frameBytes: 64 << 10, envelopeBytes: 64 << 10)
-}
-
-/// CRC32C (Castagnoli), continued from `crc`.
-package func crc32c(_ bytes: UnsafeRawBufferPointer, _ crc: UInt32 = 0) -> UInt32 {
-    guard let base = bytes.baseAddress else { return crc }
-    return cchecksum_crc32c(crc, base, bytes.count)
 }

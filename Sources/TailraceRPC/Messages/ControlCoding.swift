@@ -3,6 +3,7 @@
 import CProtobufC
 import CWire
 package import TailraceCore
+package import TailraceWire
 
 extension ControlMessage {
     /// The whole frame. Texts are cut to ``FrameLimits/largestText``, so it always fits.
@@ -138,36 +139,19 @@ extension ControlMessage {
         arena.reset()
         defer { arena.reset() }
         switch kind {
-        case .hello: self = .hello(try Hello(unpack(kind, envelope, arena, wire__hello__unpack)))
-        case .helloReply: self = .helloReply(try HelloReply(unpack(kind, envelope, arena, wire__hello_reply__unpack)))
+        case .hello: self = .hello(try Hello(unpack("\(kind)", envelope, arena, wire__hello__unpack)))
+        case .helloReply: self = .helloReply(try HelloReply(unpack("\(kind)", envelope, arena, wire__hello_reply__unpack)))
         case .appendBatch: return nil
-        case .batchReply: self = .batchReply(try BatchReply(unpack(kind, envelope, arena, wire__batch_reply__unpack)))
-        case .ping: self = .ping(try unpack(kind, envelope, arena, wire__ping__unpack).number)
-        case .pong: self = .pong(try unpack(kind, envelope, arena, wire__ping__unpack).number)
-        case .goAway: self = .goAway(try unpack(kind, envelope, arena, wire__go_away__unpack).reason.text)
+        case .batchReply: self = .batchReply(try BatchReply(unpack("\(kind)", envelope, arena, wire__batch_reply__unpack)))
+        case .ping: self = .ping(try unpack("\(kind)", envelope, arena, wire__ping__unpack).number)
+        case .pong: self = .pong(try unpack("\(kind)", envelope, arena, wire__ping__unpack).number)
+        case .goAway: self = .goAway(try unpack("\(kind)", envelope, arena, wire__go_away__unpack).reason.text)
         case .refused:
-            let message = try unpack(kind, envelope, arena, wire__refused__unpack)
+            let message = try unpack("\(kind)", envelope, arena, wire__refused__unpack)
             let versions = try versionRange(message.lowest_version, message.highest_version)
             self = .refused(Refused(code: message.code.text, reason: message.reason.text, versions: versions))
         }
     }
-}
-
-/// protobuf-c's answer, or why there is none.
-func unpack<Message>(
-    _ kind: MessageKind, _ envelope: UnsafeRawBufferPointer, _ arena: WireArena,
-    _ decode: (UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?) -> UnsafeMutablePointer<Message>?
-) throws(TailraceError) -> Message {
-    // protobuf-c reads nothing of an empty envelope, but wants an address.
-    var nothing: UInt8 = 0
-    let message = withUnsafePointer(to: &nothing) { empty in
-        decode(arena.allocator, envelope.count, envelope.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? empty)
-    }
-    guard let message else {
-        let why = arena.arena.pointee.refusals > 0 ? "needs too much memory to decode" : "is no valid protobuf"
-        throw .rpcMalformed("the envelope of \(kind) (\(envelope.count) bytes) \(why)")
-    }
-    return message.pointee
 }
 
 private func versionRange(_ low: UInt32, _ high: UInt32) throws(TailraceError) -> ClosedRange<UInt32> {
@@ -240,5 +224,15 @@ extension BatchReply {
             status = .failed(code: "rpc.unknown-status", reason: reason, retryAfter: .seconds(1))
         }
         self.init(call: message.call, status: status, window: SendWindow(message.window))
+    }
+}
+
+extension ProtobufCBinaryData {
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: data, count: data == nil ? 0 : len) }
+    /// For people: at most ``FrameLimits/largestText`` bytes, without control characters.
+    var text: String {
+        let decoded = String(decoding: bytes.prefix(FrameLimits.largestText), as: UTF8.self)
+        return String(
+            String.UnicodeScalarView(decoded.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{FFFD}" : $0 }))
     }
 }

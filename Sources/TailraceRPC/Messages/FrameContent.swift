@@ -1,4 +1,5 @@
 package import TailraceCore
+package import TailraceWire
 
 /// The step between a frame and its batch: opening the body.
 package enum FrameContent {

@@ -1,4 +1,5 @@
 import TailraceCore
+import TailraceWire
 
 /// One connection of an ``RPCSource``: reads frames, hands batches on, writes answers. Confined to the loop. Idle it holds
 /// the decoder's landing and little else; a frame's memory comes from the budget and goes with the batch.

@@ -1,4 +1,5 @@
 package import TailraceCore
+import TailraceWire
 
 /// The `rpc` source: a server for the sinks of other agents. A batch is answered when the output says that it is safe.
 ///

@@ -1,6 +1,7 @@
 import TailraceCore
 import TailraceRPC
 import TailraceSimulation
+import TailraceWire
 
 /// One sink and one source on two simulated hosts.
 final class Chain {

@@ -1,5 +1,6 @@
 import TailraceCore
 import TailraceRPC
+import TailraceWire
 
 /// A frame that came out of a decoder.
 struct DecodedFrame {

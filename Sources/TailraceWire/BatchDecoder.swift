@@ -1,4 +1,4 @@
-// A frame to a batch: CWire/wire.proto, AppendBatch. Everything a peer can say wrong is refused with numbers.
+// Envelope and content to a batch: CWire/wire.proto, AppendBatch. Everything a peer can say wrong is refused with numbers.
 
 import CWire
 package import TailraceCore
@@ -16,11 +16,18 @@ package enum BatchDecoder {
     package static func decode(
         _ envelope: UnsafeRawBufferPointer, _ content: Buffer, at start: Int, _ arena: WireArena
     ) throws(TailraceError) -> ReceivedBatch {
+        try decode(envelope, Bytes(content, start..<content.count), arena)
+    }
+
+    /// The same for a body in the middle of a larger buffer, which the batch then keeps.
+    package static func decode(
+        _ envelope: UnsafeRawBufferPointer, _ content: Bytes, _ arena: WireArena
+    ) throws(TailraceError) -> ReceivedBatch {
         arena.reset()
         defer { arena.reset() }
-        let message = try unpack(.appendBatch, envelope, arena, wire__append_batch__unpack)
+        let message = try unpack("appendBatch", envelope, arena, wire__append_batch__unpack)
         do {
-            return ReceivedBatch(call: message.call, batch: .success(try batch(message, content, start)))
+            return ReceivedBatch(call: message.call, batch: .success(try batch(message, content)))
         } catch {
             guard error.code == "rpc.too-many" || error.code == "rpc.too-large" else { throw error }
             return ReceivedBatch(call: message.call, batch: .failure(error))
@@ -28,20 +35,20 @@ package enum BatchDecoder {
     }
 
     private static func batch(
-        _ message: Wire__AppendBatch, _ content: Buffer, _ start: Int
+        _ message: Wire__AppendBatch, _ body: Bytes
     ) throws(TailraceError) -> EventBatch {
         guard message.events <= UInt32(Limits.batchEvents) else {
             throw .rpcTooMany("events in a batch", Int(message.events), limit: Limits.batchEvents)
         }
-        let events = Int(message.events), size = content.count - start
+        let events = Int(message.events), size = body.count, content = body.buffer, start = body.startIndex
         let identity = try identity(message, events)
         guard Int(message.shared_bytes) <= size else {
             throw .rpcMalformed("shared headers of \(message.shared_bytes) bytes in a body of \(size)")
         }
         let shared = try sharedHeaders(UnsafeRawBufferPointer(start: content.base + start, count: Int(message.shared_bytes)))
         var place = start + Int(message.shared_bytes)
-        let table = try eventHeaders(message.header_lengths.bytes, events, content, &place)
-        let bodies = try bodies(message, events, content, place)
+        let table = try eventHeaders(message.header_lengths.bytes, events, body, &place)
+        let bodies = try bodies(message, events, place, body.endIndex)
         let storage = EventBatch.Storage(content, bodies, shared: shared, eventHeaders: table)
         return EventBatch(storage, events == 0 ? [] : [0..<events], identity, [])
     }
@@ -85,15 +92,15 @@ package enum BatchDecoder {
     }
 
     private static func eventHeaders(
-        _ lengths: UnsafeRawBufferPointer, _ events: Int, _ content: Buffer, _ place: inout Int
+        _ lengths: UnsafeRawBufferPointer, _ events: Int, _ body: Bytes, _ place: inout Int
     ) throws(TailraceError) -> EventHeaderTable? {
         guard lengths.count > 0 else { return nil }
         var reader = VarintReader(lengths), ranges: [BodyRange] = []
-        let first = place
+        let first = place, content = body.buffer, limit = body.endIndex
         ranges.reserveCapacity(events)
         for index in 0..<events {
-            guard let length = reader.next(), length <= UInt64(content.count - place) else {
-                throw .rpcMalformed("headers of event \(index) of \(events) do not fit the body of \(content.count) bytes")
+            guard let length = reader.next(), length <= UInt64(limit - place) else {
+                throw .rpcMalformed("headers of event \(index) of \(events) do not fit the body of \(body.count) bytes")
             }
             let end = place + Int(length)
             try checkHeaders(UnsafeRawBufferPointer(start: content.base + place, count: Int(length)), "event's") { _, _ in }
@@ -105,12 +112,12 @@ package enum BatchDecoder {
     }
 
     private static func bodies(
-        _ message: Wire__AppendBatch, _ events: Int, _ content: Buffer, _ start: Int
+        _ message: Wire__AppendBatch, _ events: Int, _ start: Int, _ end: Int
     ) throws(TailraceError) -> [BodyRange] {
         let hasGaps = message.gaps.bytes.count > 0
         var lengths = VarintReader(message.lengths.bytes), gaps = VarintReader(message.gaps.bytes)
         var place = start, bad = -1
-        let end = content.count, uniform = UInt64(message.gap)
+        let uniform = UInt64(message.gap)
         let result = [BodyRange](unsafeUninitializedCapacity: events) { space, filled in
             for index in 0..<events {
                 let gap = index == 0 ? 0 : hasGaps ? gaps.next() ?? .max : uniform
