@@ -5,8 +5,8 @@ import Synchronization
 /// Confined to its loop, but for giving back: a buffer is freed by whatever thread has the last reference, so ``returned`` is
 /// for any thread. It costs one atomic subtraction; the loop is woken only when somebody waits.
 package final class BudgetedMemory: MemoryBudget {
-    /// Bytes.
-    package let limit: Int
+    /// Bytes. A change counts from the next question on.
+    package var limit: Int
     /// Bytes that are out now.
     package var used: Int { shared.used.load(ordering: .relaxed) }
     /// For the metrics: how many got a no.

@@ -25,8 +25,10 @@ package final class SimulatedHost {
 
     package var isUp: Bool { process.isUp }
     package var loop: SimulatedLoop { process.loop }
-    package var metrics: SimulatedMetrics { process.metrics }
-    package var memory: SimulatedMemoryBudget { process.memory }
+    package var metrics: MetricsRegistry { process.metrics }
+    package var memory: BudgetedMemory { process.memory }
+    /// Bytes that a process may have out for what it receives; of the next one that starts.
+    package var memoryLimit = 64 << 20
 
     /// Of the process that runs now. After a restart a component draws other numbers than before.
     package func makeEnvironment(component: String) -> Environment {
@@ -72,8 +74,8 @@ final class SimulatedProcess {
     let files: SimulatedFileSystem
     let processes: SimulatedProcesses
     let clients: SimulatedClients
-    let metrics = SimulatedMetrics()
-    let memory: SimulatedMemoryBudget
+    let metrics = MetricsRegistry()
+    let memory: BudgetedMemory
     private(set) var isUp = true
 
     init(
@@ -88,7 +90,7 @@ final class SimulatedProcess {
         processes = SimulatedProcesses(host.name, loop, timeline, timeline.random("children " + name)) { [weak host] in
             host?.programs ?? [:]
         }
-        memory = SimulatedMemoryBudget(64 << 20, loop)
+        memory = BudgetedMemory(host.memoryLimit, loop)
     }
 
     func end() {
@@ -99,7 +101,5 @@ final class SimulatedProcess {
         clients.end()
         processes.end()
         files.end()
-        metrics.end()
-        memory.end()
     }
 }
