@@ -4,7 +4,9 @@ import TailraceTopology
 extension TopologyCommand {
     static let status = Command(
         table: ArgumentTable(
-            command: "topology status", summary: "Who runs, how much went through, how full the channels are.",
+            command: "topology status",
+            summary:
+                "Who runs, how much went through, how full the channels are; exit code 1 if somebody does not run, 69 without a cluster.",
             options: [json, stateDirectory], example: "tailrace topology status"),
         run: { StatusCommand(stateDirectory: $0.value("state-dir"), json: $0.flag("json")).run() })
 

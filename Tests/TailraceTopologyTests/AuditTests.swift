@@ -48,8 +48,8 @@ struct AuditTests {
 
     @Test func notYetSafeIsNotSettled() {
         let report = report(ledger([0, 1]), [Self.known(2, safe: 1)])
-        #expect(report.verdict == "0 missing, 0 duplicates, 0 unverified: NOT SETTLED")
-        #expect(!report.isFine)
+        #expect(report.verdict == "0 missing, 0 duplicates, 1 unverified: NOT OK")
+        #expect(!report.isFine && !report.isAnswered)
     }
 
     /// "An edge that lost its memory at a kill starts a new stream: the old one is reported as ended and resent, not as missing."

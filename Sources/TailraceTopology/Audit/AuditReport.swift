@@ -79,10 +79,9 @@ extension AuditReport {
             case .down: .down
             case .ended: .ended
             }
-        // Of a stream that ended, what was safe must have come; the rest comes in the new one.
-        let required = stream.state == .live ? stream.submitted : stream.safe
+        // What was answered as safe must be there. The rest is on its way, or comes again in a new stream.
         var line = Self.line(
-            stream.stream.description, stream.agent, state, required: required, sent: stream.submitted, tally)
+            stream.stream.description, stream.agent, state, required: stream.safe, sent: stream.submitted, tally)
         if state == .ended {
             let unseen = gaps(of: tally?.ranges ?? [], below: stream.submitted)
             line.resent = unseen.reduce(0) { $0 + UInt64($1.count) } - line.missing
@@ -117,8 +116,8 @@ extension AuditReport {
             let inStreams = streams.filter { $0.agent == agent }.reduce(0) { $0 + $1.missing }
             let inFiles = files.filter { $0.agent == agent }.reduce(0) { $0 + $1.missing }
             let beyond = inFiles - min(inFiles, inStreams)
-            // Of an agent that is down it is open whether it goes on, or sends what was not safe in a new stream.
-            let open = own.filter { $0.state == .down }.reduce(0) { $0 + $1.submitted - min($1.submitted, $1.safe) }
+            // Not answered: on its way, or, of an agent that is down, to come in this stream or in a new one.
+            let open = own.filter { $0.state != .ended }.reduce(0) { $0 + $1.submitted - min($1.submitted, $1.safe) }
             missing += inStreams
             if isFinal, own.contains(where: { $0.state == .live }) { missing += beyond } else { late += max(beyond, open) }
         }
@@ -141,7 +140,7 @@ extension AuditReport {
         explain(seen, known, truncated, excused)
         isAnswered = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
         isSettled = unseen == 0 && late == 0 && isAnswered && seen.isReading
-        if late > 0 { notes.append("\(late) lines are written and not yet on their way; wait for them with --wait") }
+        if late > 0 { notes.append("\(late) events are not yet sent, or not yet answered; wait for them with --wait") }
         if !isAnswered { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
         if !seen.isReading {
             notes.append("the auditor has no partitions yet\(seen.trouble.isEmpty ? "" : ": \(seen.trouble)")")

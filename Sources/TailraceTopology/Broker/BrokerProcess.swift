@@ -81,6 +81,8 @@ package final class BrokerProcess {
         }
         try SystemCall.makeDirectory(home.dataDirectory)
         try SystemCall.replace(home.propertiesFile, with: home.properties)
+        // Formatted by an earlier run of this process: its records stay.
+        if SystemCall.names(in: home.dataDirectory)?.contains("meta.properties") == true { return startServer() }
         var random = SeededRandom(seed: randomSeed())
         try run(home.formatCommand(clusterID: KafkaHome.clusterID(&random)), "format") { [self] status in
             guard status == 0 else { return fail("kafka-storage.sh format ended with exit status \(status)") }

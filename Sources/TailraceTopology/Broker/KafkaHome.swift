@@ -44,7 +44,7 @@ package struct KafkaHome: Sendable {
     }
 
     package func formatCommand(clusterID: String) -> [String] {
-        ["\(home)/bin/kafka-storage.sh", "format", "-t", clusterID, "-c", propertiesFile, "--ignore-formatted"]
+        ["\(home)/bin/kafka-storage.sh", "format", "-t", clusterID, "-c", propertiesFile]
     }
     package var startCommand: [String] { ["\(home)/bin/kafka-server-start.sh", propertiesFile] }
 

@@ -18,7 +18,7 @@ package struct AuditCommand: Sendable {
         do throws(TailraceError) {
             let state = try StateDirectory.find(stateDirectory), plan = try state.plan()
             let control = ControlClient(stateDirectory: state.path)
-            let report = try wait ? settled(plan, control) : Self.report(plan, control)
+            let report = try wait ? settled(plan, control) : atOnce(plan, control)
             Console.out(json ? JSON.text(AuditDocument(report), pretty: true) + "\n" : report.text)
             return report.isFine ? TopologyExit.fine : TopologyExit.failed
         } catch {
@@ -34,6 +34,16 @@ package struct AuditCommand: Sendable {
         let written = try plan.writtenLines()
         let known = try control.ask(ControlRequest(.status)).streams
         return AuditReport(known: known, seen: try control.audit(plan), written: written, isFinal: isFinal)
+    }
+
+    /// What was confirmed a moment ago may not have been read yet: that alone is no loss.
+    private func atOnce(_ plan: ClusterPlan, _ control: ControlClient) throws(TailraceError) -> AuditReport {
+        let end = SystemClock.now() + .seconds(2)
+        while true {
+            let report = try Self.report(plan, control)
+            if report.missing == 0 || SystemClock.now() >= end { return report }
+            Console.pause(milliseconds: 100)
+        }
     }
 
     /// The same report twice, fine; or nothing moves any more; or the deadline.
