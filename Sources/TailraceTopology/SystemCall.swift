@@ -18,6 +18,14 @@ enum SystemCall {
         return String(cString: value)
     }
 
+    /// What the caller of a command left open, a pipe that somebody reads to its end or a lock, is not for a process that
+    /// outlives the command. Before anything else is opened.
+    static func closeInherited(above last: Int32) {
+        for name in names(in: "/proc/self/fd") ?? [] {
+            if let descriptor = Int32(name), descriptor > last { close(descriptor) }
+        }
+    }
+
     /// The number of bytes that were written; less than all after an error.
     static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int {
         var done = 0

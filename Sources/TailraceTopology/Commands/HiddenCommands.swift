@@ -12,7 +12,8 @@ package struct SuperviseCommand: Sendable {
     static let lockDescriptor: Int32 = 3
 
     package func run() -> Int32 {
-        HelperProcess.run { loop, network, processes, end throws(TailraceError) in
+        SystemCall.closeInherited(above: Self.lockDescriptor)
+        return HelperProcess.run { loop, network, processes, end throws(TailraceError) in
             // Away from the terminal of `up`, whose Ctrl-C is not for us.
             _ = setsid()
             // Members must not hold the lock.
