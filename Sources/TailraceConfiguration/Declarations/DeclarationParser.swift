@@ -132,9 +132,10 @@ struct DeclarationParser<Configuration: ComponentConfiguration> {
     }
 
     private func remedy(_ key: Key<Configuration>) -> String {
-        guard case .scalar(let unit, let allowed, let initial, _) = key.kind else { return "see the manual" }
+        guard case .scalar(let unit, let allowed, let initial, let isRequired) = key.kind else { return "see the manual" }
         let what = [unit, allowed].filter { !$0.isEmpty }.joined(separator: ", ")
-        return "write \(key.name) = <\(what)>" + (initial.isEmpty ? "" : ", or leave it out for \(initial)")
+        let canBeLeftOut = !isRequired && !initial.isEmpty
+        return "write \(key.name) = <\(what)>" + (canBeLeftOut ? ", or leave it out for \(initial)" : "")
     }
 
     private mutating func missing(_ key: Key<Configuration>) {
