@@ -48,8 +48,8 @@ import Testing
 
     @Test func errorsSayWhoWhatAndWhatToDo() {
         let error = TailraceError(code: "a.b", message: "3 of 4", fix: "do it")
-        #expect(error.description == "a.b: 3 of 4 Fix: do it")
-        #expect(error.named("edge.sinks.k1").description == "edge.sinks.k1: a.b: 3 of 4 Fix: do it")
+        #expect(error.description == "a.b: 3 of 4. Fix: do it")
+        #expect(error.named("edge.sinks.k1").description == "edge.sinks.k1: a.b: 3 of 4. Fix: do it")
         #expect(error.named("first").named("second").component == "first")
         #expect(StreamID(value: 0xAB).description == "00000000000000ab")
         #expect(Endpoint.host("::1", port: 80).description == "[::1]:80" && Endpoint.path("/x").description == "/x")

@@ -123,7 +123,7 @@ struct ClusterMachineTests {
             try machine.signal("edge-3", 9)
         } throws: {
             ($0 as? TailraceError)?.description
-                == "topology.member: there is no 'edge-3' in this cluster Fix: use one of aggregator-1, auditor, broker, edge-1, edge-2"
+                == "topology.member: there is no 'edge-3' in this cluster. Fix: use one of aggregator-1, auditor, broker, edge-1, edge-2"
         }
         #expect {
             try machine.restart("broker", now: t0)

@@ -17,7 +17,11 @@ package struct TailraceError: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     package var description: String {
-        "\(component.map { $0 + ": " } ?? "")\(code): \(message)\(fix.map { " Fix: " + $0 } ?? "")"
+        "\(component.map { $0 + ": " } ?? "")\(code): \(message)\(fix.map { (isSentence ? " " : ". ") + "Fix: " + $0 } ?? "")"
+    }
+    private var isSentence: Bool {
+        guard let last = message.utf8.last else { return true }
+        return ".!?:;\n".utf8.contains(last)
     }
 
     package static let dropped = TailraceError(code: "transaction.dropped", message: "a transaction was not settled")
