@@ -1,11 +1,12 @@
 extension ArgumentTable {
-    /// What `--help` shows: purpose, usage, options, an example.
+    /// What `--help` shows: purpose, usage, options, sections, an example.
     package var help: String {
         var text = "\(fullName): \(summary)\n\nUsage: \(usage)\n"
         if !positionals.isEmpty {
             text += "\nArguments:\n" + Columns(positionals.map { ($0.usage, $0.help) }).text
         }
         text += "\nOptions:\n" + Columns(optionRows + [("-h, --help", "shows this text")]).text
+        for section in sections { text += "\n\(section.title):\n" + Columns(section.rows.map { ($0.name, $0.help) }).text }
         return text + "\nExample:\n  \(example)\n"
     }
 
@@ -35,6 +36,13 @@ extension ArgumentTable {
             return ("\(short)--\(option.name)\(value)", option.help + note)
         }
     }
+}
+
+/// A list in the help: "Exit codes", and what each one means.
+package struct HelpSection: Sendable {
+    package let title: String
+    let rows: [(name: String, help: String)]
+    package init(_ title: String, _ rows: [(name: String, help: String)]) { (self.title, self.rows) = (title, rows) }
 }
 
 /// Two columns, the second one wrapped.

@@ -8,6 +8,8 @@ package struct ArgumentTable: Sendable {
     package let summary: String
     package let options: [ArgumentOption]
     package let positionals: [Positional]
+    /// What else the help says, behind the options: exit codes, properties.
+    package let sections: [HelpSection]
     /// A line that can be typed as it stands.
     package let example: String
     /// Left out of the list of commands.
@@ -15,10 +17,10 @@ package struct ArgumentTable: Sendable {
 
     package init(
         program: String = "tailrace", command: String, summary: String, options: [ArgumentOption] = [],
-        positionals: [Positional] = [], example: String, isHidden: Bool = false
+        positionals: [Positional] = [], sections: [HelpSection] = [], example: String, isHidden: Bool = false
     ) {
         (self.program, self.command, self.summary, self.options) = (program, command, summary, options)
-        (self.positionals, self.example, self.isHidden) = (positionals, example, isHidden)
+        (self.positionals, self.sections, self.example, self.isHidden) = (positionals, sections, example, isHidden)
         precondition(positionals.dropLast().allSatisfy { !$0.isRepeated }, "only the last positional may be repeated")
     }
 

@@ -20,17 +20,13 @@ package enum AgentProgram {
             (self.stateDirectory, self.isFlume) = (stateDirectory, isFlume)
         }
     }
-    /// For SIGTERM and SIGINT; `-Dtailrace.stop.seconds` changes it.
-    private static let stopSeconds = 10
-    /// For frames that are being received; `-Dtailrace.receive.mebibytes` changes it.
-    private static let receiveMebibytes = 64
-
     /// See ``ExitCode``.
     package static func run(_ options: Options) -> Int32 {
         tuneAllocator()
         let catalogue = Catalogue.standard()
-        let plan: AgentPlan, log: StandardLog
+        let plan: AgentPlan, log: StandardLog, settings: AgentSettings
         do throws(TailraceError) {
+            settings = try AgentSettings(options.definitions)
             let loaded = try LoadedAgents.load(
                 options.files, agent: options.name, definitions: options.definitions, catalogue)
             if !loaded.problems.isEmpty {
@@ -45,7 +41,7 @@ package enum AgentProgram {
             return error.code == "configuration.range" ? ExitCode.usage : ExitCode.noInput
         }
         do throws(TailraceError) {
-            return try run(plan, catalogue, log, options)
+            return try run(plan, catalogue, log, options, settings)
         } catch {
             log.write(.error, options.name, "\(error)")
             return ExitCode.of(error)
@@ -53,10 +49,8 @@ package enum AgentProgram {
     }
 
     private static func run(
-        _ plan: AgentPlan, _ catalogue: Catalogue, _ log: StandardLog, _ options: Options
+        _ plan: AgentPlan, _ catalogue: Catalogue, _ log: StandardLog, _ options: Options, _ settings: AgentSettings
     ) throws(TailraceError) -> Int32 {
-        let stopTime = Duration.seconds(try number("tailrace.stop.seconds", stopSeconds, 1...3600, options))
-        let receive = try number("tailrace.receive.mebibytes", receiveMebibytes, 1...65_536, options)
         try SignalWatcher.block([SIGTERM, SIGINT, SIGHUP])
         try raiseDescriptorLimit()
         let loop = try EpollLoop()
@@ -64,8 +58,8 @@ package enum AgentProgram {
         let broker = RdkafkaBroker(loop, log)
         let environment = RealEnvironment.make(
             loop: loop, broker: broker, component: plan.name, stateDirectory: stateDirectory(plan.name, options),
-            memoryBytes: receive << 20, log: log, metrics: metrics)
-        let lock = try environment.files.disk(environment.stateDirectory).lock()
+            memoryBytes: settings.receiveBytes, log: log, metrics: metrics)
+        let lock = try lockState(environment)
         defer { lock.release() }
 
         let agent = Agent(AgentAssembly(plan, catalogue), environment)
@@ -87,7 +81,7 @@ package enum AgentProgram {
                 code = ExitCode.interrupted
                 return loop.stop()
             }
-            agent.stop(within: stopTime) { left in
+            agent.stop(within: settings.stopTime) { left in
                 if left > 0 { code = ExitCode.undelivered }
                 loop.stop()
             }
@@ -98,16 +92,14 @@ package enum AgentProgram {
         return code
     }
 
-    private static func number(
-        _ key: String, _ initial: Int, _ range: ClosedRange<Int>, _ options: Options
-    ) throws(TailraceError) -> Int {
-        guard let text = options.definitions[key] else { return initial }
-        guard let value = Int(text), range.contains(value) else {
+    /// One code for all reasons: whoever starts the agent has to look at that folder.
+    private static func lockState(_ environment: Environment) throws(TailraceError) -> any DirectoryLock {
+        do throws(TailraceError) { return try environment.files.disk(environment.stateDirectory).lock() } catch {
+            guard ExitCode.of(error) != ExitCode.stateDirectory else { throw error }
             throw TailraceError(
-                code: "configuration.range", message: "-D\(key): \"\(text)\" is not a whole number",
-                fix: "give one from \(range.lowerBound) to \(range.upperBound)")
+                code: "disk.directory", message: "the state directory cannot be used: \(error.message)",
+                fix: error.fix ?? "choose another folder with --state-dir, or correct its permissions")
         }
-        return value
     }
 
     /// `--state-dir`, else `$TAILRACE_STATE_DIR/NAME`, else `~/.tailrace/NAME`.

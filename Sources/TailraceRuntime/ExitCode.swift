@@ -22,6 +22,19 @@ package enum ExitCode {
     /// A second signal ended it at once.
     package static let interrupted: Int32 = 130
 
+    /// For `--help`.
+    package static let list: [(name: String, help: String)] = [
+        (stopped, "Stopped by SIGTERM or SIGINT; everything was delivered or is on disk."),
+        (usage, "The arguments are wrong."),
+        (noInput, "A configuration file cannot be read."),
+        (unavailable, "A component could not start."),
+        (addressTaken, "An address or port is taken, or not of this host."),
+        (stateDirectory, "The state directory cannot be used, or another agent has it."),
+        (undelivered, "Stopped in time, but events are left in channels of memory."),
+        (configuration, "The configuration has errors; all of them were told."),
+        (interrupted, "A second signal ended it at once."),
+    ].map { ("\($0.0)", $0.1) }
+
     /// For an agent that could not start.
     package static func of(_ error: TailraceError) -> Int32 {
         switch error.code {

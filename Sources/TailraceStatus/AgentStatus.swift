@@ -18,7 +18,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         package var message: String
         /// They only grow; names end in `_total`.
         package var counters: [String: Int]
-        /// Values of this moment: `fill_events`, `capacity_events` …
+        /// Values of this moment: a channel's `events`, `capacity_events` …
         package var gauges: [String: Int]
 
         package init(

@@ -12,7 +12,7 @@ extension Command {
                         "conf-file", short: "f", "FILE", isRequired: true,
                         "Its configuration; a later file overrides an earlier one."),
                     .value("conf", short: "c", "DIR", "Accepted for Flume's sake; nothing is read from it."),
-                    .definitions("A property: ${sys:key} in the configuration, or one of those below."),
+                    .definitions("A property: ${sys:key} in the configuration, or one of the properties below."),
                     .value("state-dir", "DIR", "Where the agent keeps its state. Default: ~/.tailrace/NAME."),
                     .flag("no-reload-conf", "Accepted; a configuration is read once, at the start."),
                     .value("classpath", short: "C", "PATH", isHidden: true, "Accepted for Flume's sake."),
@@ -20,6 +20,7 @@ extension Command {
                     .value("poll-interval", short: "i", "SECONDS", isHidden: true, "Accepted for Flume's sake."),
                     .attached("java-option", short: "X", "Accepted for Flume's sake."),
                 ],
+                sections: [HelpSection("Properties", AgentSettings.properties), HelpSection("Exit codes", ExitCode.list)],
                 example: "\(program) agent -n edge -f edge.properties -Dflume.root.logger=DEBUG,console"),
             run: { arguments in
                 let options = AgentProgram.Options(
