@@ -108,6 +108,11 @@ let package = Package(
                 "TailraceSinks",
                 "TailraceCore", "TailraceSimulation",
             ]),
-        tests("ProcessTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka"]),
+        tests(
+            "ProcessTests",
+            [
+                "tailrace", "TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceStatus", "TailraceTopology", "CRdkafka",
+                "CLinux", "CChecksum",
+            ]),
     ]
 )

@@ -1,0 +1,53 @@
+import Glibc
+import TailraceTopology
+import Testing
+
+/// The shipped topologies by hand, as the README shows them: started, broken, counted, ended.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct ClusterTests {
+    @Test("An aggregator is killed and comes back: nothing is missing", arguments: ["two-tier", "failover"])
+    func aggregatorKilled(_ topology: String) async throws {
+        try await Workplace.use { place in
+            let cluster = place.cluster(topology)
+            try await cluster.up("topologies/\(topology).yaml")
+            try await cluster.send(20_000)
+            try await cluster.run("kill", "aggregator-1")
+            try await cluster.send(20_000)
+            try await cluster.run("restart", "aggregator-1")
+            try await cluster.send(5_000)
+            let audit = try await cluster.audit()
+            #expect(audit.ok && audit.report.missing == 0 && audit.report.unverified == 0, "\(audit.verdict)")
+            #expect(audit.report.files.map(\.delivered).reduce(0, +) == 45_000)
+            #expect(audit.report.streams.map(\.delivered).reduce(0, +) == 45_000)
+            #expect(audit.report.streams.map(\.state) == [.live, .live])
+            print("\(topology): 45,000 lines, \(audit.verdict)")
+            try await cluster.down()
+        }
+    }
+
+    @Test("An edge is killed: its stream ended, its lines come again in a new one")
+    func edgeKilled() async throws {
+        try await Workplace.use { place in
+            let cluster = place.cluster("edge")
+            try await cluster.up("topologies/two-tier.yaml")
+            let sending = try place.start(
+                [Program.path, "topology", "send", "--events", "40000", "--state-dir", cluster.stateDirectory])
+            try await eventually("lines are under way") {
+                let streams = try await cluster.status().streams
+                return streams.contains { $0.agent == "edge-1" && $0.submitted > 2_000 }
+            }
+            try await cluster.run("kill", "edge-1")
+            // Not running: what it has not read cannot be verified, and the audit must say so.
+            let down = try await cluster.run("audit", expecting: 1)
+            #expect(down.output.contains("topology restart edge-1"), "\(down.story)")
+            try await cluster.run("restart", "edge-1")
+            #expect(try await sending.ended() == 0, "\(sending.story)")
+            let audit = try await cluster.audit()
+            #expect(audit.report.missing == 0 && audit.report.files.map(\.delivered).reduce(0, +) == 40_000)
+            #expect(audit.report.streams.count { $0.agent == "edge-1" && $0.state == .ended } == 1)
+            #expect(audit.report.streams.count { $0.agent == "edge-1" && $0.state == .live } == 1)
+            print("edge killed: \(audit.verdict)")
+            try await cluster.down()
+        }
+    }
+}
