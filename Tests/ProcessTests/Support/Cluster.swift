@@ -37,8 +37,11 @@ final class Cluster {
         let child = try await run("audit", "--wait", "--json")
         return try JSON.read(Audit.self, Files.read(child.outPath), from: "audit")
     }
+    /// Its exit code is 1 while a member does not run.
     func status() async throws -> ClusterStatus {
-        try JSON.read(ClusterStatus.self, Files.read(try await run("status", "--json").outPath), from: "status")
+        let child = try await place.tailrace(["topology", "status", "--json", "--state-dir", stateDirectory])
+        guard [0, 1].contains(child.status) else { throw TestFailure("no status: \(child.story)\n\(logs)") }
+        return try JSON.read(ClusterStatus.self, Files.read(child.outPath), from: "status")
     }
 
     /// All processes that name the cluster's folder in their arguments: the supervisor, broker, auditor, agents, Kafka.

@@ -17,6 +17,7 @@ enum Files {
     static func write(_ text: String, to path: String) throws { try put(Array(text.utf8), path, O_TRUNC) }
     static func write(_ bytes: [UInt8], to path: String) throws { try put(bytes, path, O_TRUNC) }
     static func append(_ text: String, to path: String) throws { try put(Array(text.utf8), path, O_APPEND) }
+    static func append(_ bytes: [UInt8], to path: String) throws { try put(bytes, path, O_APPEND) }
 
     private static func put(_ bytes: [UInt8], _ path: String, _ flag: Int32) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0o644)
