@@ -85,7 +85,7 @@ let package = Package(
         tests("TailraceCommandLineTests", ["TailraceCommandLine"]),
         tests("TailraceConfigurationTests", ["TailraceConfiguration", "TailraceCore"]),
         tests("TailracePatternsTests", ["TailracePatterns", "TailraceCore"]),
-        tests("TailraceChannelsTests", ["TailraceChannels", "TailraceCore", "TailraceSimulation"]),
+        tests("TailraceChannelsTests", ["TailraceChannels", "TailraceWire", "TailraceCore", "TailraceSimulation"]),
         tests(
             "TailraceRPCTests",
             ["TailraceRPC", "TailraceWire", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC", "CChecksum"]),

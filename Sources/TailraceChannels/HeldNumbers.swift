@@ -10,6 +10,8 @@ package struct HeldNumbers {
         /// Ascending, apart.
         var runs: [Range<UInt64>] = []
         var lastUse: UInt64
+        /// The time of that, where the caller told it.
+        var used = WallTime(milliseconds: 0)
     }
     private var streams: [StreamID: Stream] = [:]
     private var use: UInt64 = 0
@@ -48,12 +50,13 @@ package struct HeldNumbers {
         return result
     }
 
-    package mutating func add(_ identity: BatchIdentity) {
+    /// `time`: for ``expire(before:)``.
+    package mutating func add(_ identity: BatchIdentity, at time: WallTime = WallTime(milliseconds: 0)) {
         use += 1
         if streams[identity.stream] == nil, streams.count >= streamLimit { forgetQuietStreams() }
         var stream = streams[identity.stream] ?? Stream(lastUse: use)
         streams[identity.stream] = nil  // so that the runs below are changed in place
-        stream.lastUse = use
+        (stream.lastUse, stream.used) = (use, time)
         for run in identity.sequences { Self.insert(run, into: &stream.runs) }
         if stream.runs.count > runLimit {
             forgotten += stream.runs.count - runLimit
@@ -75,6 +78,23 @@ package struct HeldNumbers {
             }
         }
         streams[identity.stream] = stream
+    }
+
+    /// Everything, the stream that was quiet for longest first.
+    package var snapshot: [(stream: StreamID, runs: [Range<UInt64>], used: WallTime)] {
+        streams.sorted { $0.value.lastUse < $1.value.lastUse }.map { ($0.key, $0.value.runs, $0.value.used) }
+    }
+    /// One entry of a ``snapshot``, in its order.
+    package mutating func restore(_ stream: StreamID, _ runs: [Range<UInt64>], used: WallTime) {
+        use += 1
+        if streams[stream] == nil, streams.count >= streamLimit { forgetQuietStreams() }
+        streams[stream] = Stream(runs: runs.suffix(runLimit), lastUse: use, used: used)
+    }
+    /// Forgets the streams that were quiet since `time`.
+    package mutating func expire(before time: WallTime) {
+        let count = streams.count
+        streams = streams.filter { $0.value.used.milliseconds >= time.milliseconds }
+        forgotten += count - streams.count
     }
 
     private static func insert(_ run: Range<UInt64>, into runs: inout [Range<UInt64>]) {

@@ -16,6 +16,7 @@ extension Catalogue {
         catalogue.add(source: RPCSource.self)
         catalogue.add(source: KafkaSource.self)
         catalogue.add(channel: MemoryChannel.self)
+        catalogue.add(channel: FileChannel.self)
         catalogue.add(sink: RPCSink.self)
         catalogue.add(sink: KafkaSink.self)
         catalogue.add(sink: LoggerSink.self)
