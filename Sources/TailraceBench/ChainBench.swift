@@ -51,6 +51,8 @@ package struct ChainBench {
     private static let topic = "bench"
     private static let runLimit = 300
     private let options: Options
+    /// Ours alone, below what the user named.
+    private var directory: String { "\(options.directory)/run" }
     private let progress: (String) -> Void
 
     package init(_ options: Options, progress: @escaping (String) -> Void) {
@@ -58,11 +60,14 @@ package struct ChainBench {
     }
 
     package func run() throws(TailraceError) -> Result {
+        // What a former run left (a Kafka's storage belongs to its cluster) must not be in the way.
         try makeDirectory(options.directory)
+        try SystemCall.removeTree(directory)
+        try makeDirectory(directory)
         let samples = options.samples.map { LineFile.samples(in: $0) } ?? []
         progress("writing \(options.lines) lines of \(options.bytesPerLine) bytes")
         let file = try LineFile.make(
-            "\(options.directory)/input.log", lines: options.lines, bytesPerLine: options.bytesPerLine, samples: samples)
+            "\(directory)/input.log", lines: options.lines, bytesPerLine: options.bytesPerLine, samples: samples)
         let kafka = try startKafka()
         defer {
             kafka.process?.signal(SIGTERM)
@@ -91,7 +96,7 @@ package struct ChainBench {
         }
         var ports = Ports(seed: UInt64(getpid()))
         let kafka = KafkaHome(
-            home: home, directory: "\(options.directory)/kafka", port: try ports.next(), controllerPort: try ports.next())
+            home: home, directory: "\(directory)/kafka", port: try ports.next(), controllerPort: try ports.next())
         try makeDirectory(kafka.directory)
         try makeDirectory(kafka.dataDirectory)
         try write(kafka.properties, to: kafka.propertiesFile)
@@ -108,7 +113,7 @@ package struct ChainBench {
     // MARK: Runs
 
     private func plainRun(_ file: LineFile, _ servers: String, _ round: Int) throws(TailraceError) -> Run {
-        let output = "\(options.directory)/plain-\(round).json"
+        let output = "\(directory)/plain-\(round).json"
         unlink(output)
         let process = try MeasuredProcess(
             [
@@ -121,11 +126,13 @@ package struct ChainBench {
         guard process.wait().exitCode == 0 else {
             throw TailraceError(code: "bench.producer", message: "the plain producer failed", fix: "see \(output)")
         }
-        return try JSON.read(Run.self, try read(output), from: "the plain producer")
+        // Behind what the client library says on standard error.
+        let last = try read(output).split(separator: 0x0A).last { $0.first == UInt8(ascii: "{") } ?? []
+        return try JSON.read(Run.self, Array(last), from: "the plain producer")
     }
 
     private func chainRun(_ file: LineFile, _ servers: String, _ round: Int) throws(TailraceError) -> Run {
-        let directory = "\(options.directory)/round-\(round)"
+        let directory = "\(self.directory)/round-\(round)"
         try makeDirectory(directory)
         var ports = Ports(seed: UInt64(getpid()) + UInt64(round))
         let port = try ports.next()
@@ -186,7 +193,7 @@ package struct ChainBench {
             poll(nil, 0, 50)
         }
         throw TailraceError(
-            code: "bench.time", message: "waited \(Self.runLimit) s until \(what)", fix: "see the logs in \(options.directory)")
+            code: "bench.time", message: "waited \(Self.runLimit) s until \(what)", fix: "see the logs in \(directory)")
     }
 
     // MARK: Small things

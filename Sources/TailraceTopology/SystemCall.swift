@@ -1,8 +1,8 @@
 import Glibc
-import TailraceCore
+package import TailraceCore
 
 /// The few calls of commands, which may wait: they are no agents.
-enum SystemCall {
+package enum SystemCall {
     /// `action` completes "cannot …"; the reason is `errno`.
     static func failed(_ action: String, code: String = "topology.system", fix: String? = nil) -> TailraceError {
         let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { space in
@@ -87,7 +87,7 @@ enum SystemCall {
     }
 
     /// A file, a link (not what it leads to), or a folder with all that is in it.
-    static func removeTree(_ path: String) throws(TailraceError) {
+    package static func removeTree(_ path: String) throws(TailraceError) {
         var information = stat()
         guard lstat(path, &information) == 0 else {
             if errno == ENOENT { return }
