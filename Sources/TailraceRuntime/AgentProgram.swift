@@ -59,12 +59,12 @@ package enum AgentProgram {
         let environment = RealEnvironment.make(
             loop: loop, broker: broker, component: plan.name, stateDirectory: stateDirectory(plan.name, options),
             memoryBytes: settings.receiveBytes, log: log, metrics: metrics)
-        let lock = try lockState(environment)
+        let lock = try inState { () throws(TailraceError) in try environment.files.disk(environment.stateDirectory).lock() }
         defer { lock.release() }
 
         let agent = Agent(AgentAssembly(plan, catalogue), environment)
         let admin = AdminServer(environment) { agent.status(pid: getpid(), values: metrics.snapshot()) }
-        try admin.start()
+        try inState { () throws(TailraceError) in try admin.start() }
         var code = ExitCode.stopped
         agent.start { result in
             guard case .failure(let error) = result, error != .stopped else { return }
@@ -93,8 +93,8 @@ package enum AgentProgram {
     }
 
     /// One code for all reasons: whoever starts the agent has to look at that folder.
-    private static func lockState(_ environment: Environment) throws(TailraceError) -> any DirectoryLock {
-        do throws(TailraceError) { return try environment.files.disk(environment.stateDirectory).lock() } catch {
+    private static func inState<Value>(_ body: () throws(TailraceError) -> Value) throws(TailraceError) -> Value {
+        do throws(TailraceError) { return try body() } catch {
             guard ExitCode.of(error) != ExitCode.stateDirectory else { throw error }
             throw TailraceError(
                 code: "disk.directory", message: "the state directory cannot be used: \(error.message)",

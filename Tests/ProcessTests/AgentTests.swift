@@ -112,6 +112,14 @@ struct AgentTests {
             let inside = try await place.tailrace(["agent", "-n", "a", "-f", file, "--state-dir", place.file("plain/state")])
             #expect(
                 inside.status == 73 && inside.errors.contains("Fix: choose another folder with --state-dir"), "\(inside.story)")
+            let long = place.file(String(repeating: "x", count: 120))
+            let far = try await place.tailrace(["agent", "-n", "a", "-f", file, "--state-dir", long])
+            #expect(far.status == 73 && far.errors.contains("has 1 to 107 bytes"), "\(far.story)")
+            let exec = Self.idle.replacing("netcat", with: "exec").replacing("bind = 127.0.0.1", with: "command = /none/tail")
+                .replacing("a.sources.s.port = 0\n", with: "")
+            let fourth = try await place.tailrace(
+                ["agent", "-n", "a", "-f", try write(exec, place), "--state-dir", place.file("other")])
+            #expect(fourth.status == 69 && fourth.errors.contains("cannot run /none/tail"), "\(fourth.story)")
             #expect(try await first.stop() == 0)
         }
     }
