@@ -358,7 +358,9 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
 
     package func origin(of source: String) -> (stream: StreamID, next: UInt64) {
         if let known = nextNumbers[source] { return (known.stream, known.next) }
-        let origin = ChannelMemory.Origin(stream: StreamID(value: environment.random.next()), next: 0)
+        // With the time in it: a stream must be new even where a seed repeats.
+        var random = environment.random.split("\(source) \(environment.loop.wallTime.milliseconds) \(environment.loop.now)")
+        let origin = ChannelMemory.Origin(stream: StreamID(value: random.next()), next: 0)
         nextNumbers[source] = origin
         return (origin.stream, origin.next)
     }

@@ -35,7 +35,7 @@ final class Recovery {
 
     init(_ environment: Environment, _ stateDisk: any Disk, _ disks: [any Disk], _ done: @escaping Done) {
         (self.environment, self.stateDisk, self.disks, self.done) = (environment, stateDisk, disks, done)
-        random = environment.random.split("channel")
+        random = environment.random.split("channel \(environment.loop.wallTime.milliseconds) \(environment.loop.now)")
     }
 
     func start() {
