@@ -93,6 +93,15 @@ struct AgentTests {
         }
     }
 
+    @Test("The shipped samples have no mistakes", arguments: ["sink", "source"])
+    func samples(_ name: String) async throws {
+        try await Workplace.use { place in
+            let file = "\(Program.checkout)/topologies/samples/flume-kafka-\(name).properties"
+            let check = try await place.tailrace(["check", "-f", file])
+            #expect(check.status == 0 && check.output.contains("agents that can start: agentckafka"), "\(check.story)")
+        }
+    }
+
     @Test("A port that is taken: 71; a state directory that another agent has: 73; a component that cannot start: 69")
     func taken() async throws {
         try await Workplace.use { place in

@@ -12,7 +12,10 @@ struct KafkaTests {
     func kafkaAtHome() async throws {
         try await Workplace.use { place in
             let cluster = place.cluster("kafka"), home = try #require(Program.kafkaHome)
-            try await cluster.up(try writeTopology(place), environment: ["KAFKA_HOME": home])
+            let topology = try TopologyCopy.write(
+                edge: "edge.sources.files.fileHeader = true", aggregator: "aggregator.sinks.kafka.header.file = file",
+                replaced: [("broker: embedded", "broker: home"), ("partitions: 16", "partitions: 4")], in: place)
+            try await cluster.up(topology, environment: ["KAFKA_HOME": home])
             try await cluster.send(20_000)
             try await cluster.run("kill", "aggregator-1")
             try await cluster.send(20_000)
@@ -74,19 +77,5 @@ struct KafkaTests {
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
         return lines.map { Array($0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0) }
-    }
-
-    /// The shipped two-tier topology with a Kafka at home, and the file's name in a header of each record.
-    private func writeTopology(_ place: Workplace) throws -> String {
-        let folder = "\(Program.checkout)/topologies"
-        let edge = Files.text("\(folder)/two-tier-edge.properties") + "edge.sources.files.fileHeader = true\n"
-        let aggregator =
-            Files.text("\(folder)/two-tier-aggregator.properties") + "aggregator.sinks.kafka.header.file = file\n"
-        try Files.write(edge, to: place.file("two-tier-edge.properties"))
-        try Files.write(aggregator, to: place.file("two-tier-aggregator.properties"))
-        let topology = Files.text("\(folder)/two-tier.yaml").replacing("broker: embedded", with: "broker: home")
-            .replacing("partitions: 16", with: "partitions: 4")
-        try Files.write(topology, to: place.file("kafka.yaml"))
-        return place.file("kafka.yaml")
     }
 }
