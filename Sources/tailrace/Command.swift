@@ -13,7 +13,7 @@ struct Command: Sendable {
 /// All of them, in the order of the help. A file per subcommand.
 func makeCommands(program: String) -> [Command] {
     [.agent(program: program), .check(program: program), .components(program: program)] + TopologyCommand.all
-        + BenchCommand.all + SimulateCommand.all
+        + ChannelCommand.all + BenchCommand.all + SimulateCommand.all
 }
 
 func printError(_ text: String) {

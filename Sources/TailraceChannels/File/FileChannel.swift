@@ -115,7 +115,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
         logged = BatchSize(
             events: Int(recovered.end.events - recovered.position.eventsBefore) - Int(recovered.position.prefix),
             bytes: Int(recovered.end.bytes - recovered.position.bytesBefore))
-        endNumber = recovered.end.number
+        endNumber = recovered.slot.endNumber
         quarantine = Quarantine(environment, disks)
         keeper = StateKeeper(
             configuration, environment, recovered.stateFile, disks, recovered.slot, index: recovered.slotIndex,

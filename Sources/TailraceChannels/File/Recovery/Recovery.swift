@@ -354,7 +354,8 @@ final class Recovery {
             }
             needsNewStreams = true
         }
-        end.number = max(end.number, stored?.endNumber ?? 1, mostNumber, summary.highest)
+        let good = end.number
+        end.number = max(good, stored?.endNumber ?? 1, stored?.position.number ?? 1, mostNumber, summary.highest)
         end.group = max(summary.group ?? 0, mostGroup) + 1
         let first = segments.first?.info
         var position =
@@ -370,8 +371,8 @@ final class Recovery {
         }
         var slot =
             stored
-            ?? StateSlot(channel: channel, generation: 0, position: position, endNumber: end.number, file: identity)
-        (slot.generation, slot.position, slot.endNumber, slot.file) = (slot.generation + 1, position, end.number, identity)
+            ?? StateSlot(channel: channel, generation: 0, position: position, endNumber: good, file: identity)
+        (slot.generation, slot.position, slot.endNumber, slot.file) = (slot.generation + 1, position, good, identity)
         let index = state.map { 1 - $0.index } ?? 0
         stateFile!.append([slot.encoded()], at: Int64(index * StateSlot.stride), sync: true) { [self] result in
             if case .failure(let error) = result { return finish(.failure(error)) }
