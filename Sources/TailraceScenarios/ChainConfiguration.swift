@@ -1,13 +1,29 @@
 /// The configuration files of a scenario's agents, as a user would write them.
 package enum ChainConfiguration {
+    private static func channel(_ agent: String, _ kind: ChainScenario.Shape.Channel) -> String {
+        switch kind {
+        case .memory: "\(agent).channels.c1.type = memory\n\(agent).channels.c1.capacity = 200"
+        // Small segments, so that they are changed and removed.
+        case .file:
+            """
+            \(agent).channels.c1.type = file
+            \(agent).channels.c1.checkpointDir = /state/checkpoint
+            \(agent).channels.c1.dataDirs = /state/data
+            \(agent).channels.c1.capacity = 2000
+            \(agent).channels.c1.transactionCapacity = 500
+            \(agent).channels.c1.maxFileSize = 65536
+            \(agent).channels.c1.minimumRequiredSpace = 1048576
+            """
+        }
+    }
+
     package static func edge(_ shape: ChainScenario.Shape) -> String {
         let sinks = (1...shape.aggregators).map { "k\($0)" }
         var text = """
             edge.sources = r1
             edge.channels = c1
             edge.sinks = \(sinks.joined(separator: " "))
-            edge.channels.c1.type = memory
-            edge.channels.c1.capacity = 200
+            \(channel("edge", shape.edgeChannel))
             edge.sources.r1.channels = c1
 
             """
@@ -66,8 +82,7 @@ package enum ChainConfiguration {
         aggregator.sources.r1.port = 4545
         aggregator.sources.r1.channels = c1
         aggregator.sources.r1.acknowledge = \(shape.acknowledge)
-        aggregator.channels.c1.type = memory
-        aggregator.channels.c1.capacity = 200
+        \(channel("aggregator", shape.aggregatorChannel))
         aggregator.sinks.k1.type = org.apache.flume.sink.kafka.KafkaSink
         aggregator.sinks.k1.channel = c1
         aggregator.sinks.k1.kafka.bootstrap.servers = kafka:9092

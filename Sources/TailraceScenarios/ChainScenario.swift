@@ -7,7 +7,10 @@ package final class ChainScenario {
     package struct Shape: Sendable {
         package enum Source: String, Sendable, CaseIterable { case taildir, seq }
         package enum Group: String, Sendable, CaseIterable { case loadBalance, failover }
+        package enum Channel: String, Sendable, CaseIterable { case memory, file }
         package var source = Source.taildir
+        package var edgeChannel = Channel.memory
+        package var aggregatorChannel = Channel.memory
         package var group = Group.loadBalance
         package var compression = "none"
         package var aggregators = 2
@@ -24,6 +27,8 @@ package final class ChainScenario {
             shape.source = seed % 4 == 3 ? .seq : .taildir
             shape.group = seed % 2 == 0 ? .loadBalance : .failover
             shape.compression = ["none", "lz4", "zstd"][Int(seed / 4 % 3)]
+            shape.edgeChannel = seed / 12 % 2 == 0 ? .memory : .file
+            shape.aggregatorChannel = seed / 24 % 2 == 0 ? .memory : .file
             return shape
         }
     }
@@ -99,9 +104,23 @@ package final class ChainScenario {
             world.broker.setLeader(of: TopicPartition(topic: Self.topic, partition: Int32(partition)), true)
         }
         for agent in aggregators + [edge] where !agent.host.isUp { agent.restart() }
-        let isSettled = world.run(while: { !isComplete }, limit: .seconds(600))
+        var isSettled = false
+        for _ in 0..<6000 where !isSettled {
+            world.run(for: .milliseconds(100))
+            isSettled = isComplete
+        }
         edge.noteStreams()
         return report(isSettled)
+    }
+
+    /// What the agents logged, and when, in seconds; for whoever looks into a seed.
+    package var logs: [String] {
+        (aggregators + [edge]).flatMap { agent in
+            agent.host.log.lines.map { "\(Double($0.time.nanoseconds) / 1e9) \(agent.host.name) \($0)" }
+        }.sorted()
+            + (aggregators + [edge]).flatMap { agent in
+                agent.host.metrics.snapshot().filter { $0.value != 0 }.map { "\(agent.host.name) \($0.component) \($0.name) = \($0.value)" }
+            }
     }
 
     // MARK: What goes wrong
@@ -157,7 +176,7 @@ package final class ChainScenario {
     private func crash(_ agent: SimulatedAgent, for length: Duration) {
         guard agent.host.isUp else { return }
         crashes += 1
-        agent.crash()
+        agent.crash(losingPower: length.milliseconds % 2 == 0)
         world.after(length) { if !agent.host.isUp { agent.restart() } }
     }
 
@@ -184,29 +203,38 @@ package final class ChainScenario {
 
     private var isComplete: Bool {
         edge.noteStreams()
-        guard edge.isRunning, edge.streams.values.allSatisfy({ $0.submitted == $0.safe }) || shape.source == .taildir else {
+        guard edge.isRunning, world.broker.records(Self.topic).count >= written.count else { return false }
+        if shape.source == .seq,
+            !edge.streams.values.contains(where: { $0.submitted >= UInt64(shape.lines) && $0.safe == $0.submitted })
+        {
             return false
         }
-        switch shape.source {
-        case .taildir: return world.broker.records(Self.topic).count >= written.count && missingLines(distinct()).isEmpty
-        case .seq: return edge.streams.values.contains { $0.submitted == UInt64(shape.lines) && $0.safe == $0.submitted }
-        }
+        return missingLines(distinct()).isEmpty && missingSafe(numbers().0).isEmpty
     }
     private func distinct() -> Set<String> { Set(world.broker.records(Self.topic).map(\.value.text)) }
     private func missingLines(_ arrived: Set<String>) -> [String] { written.filter { !arrived.contains($0) } }
 
-    private func report(_ isSettled: Bool) -> Report {
-        let records = world.broker.records(Self.topic)
+    /// The numbers of each stream that are in Kafka, and how many records are there more than once.
+    private func numbers() -> ([StreamID: Set<UInt64>], duplicates: Int) {
         var numbers: [StreamID: Set<UInt64>] = [:], duplicates = 0
-        for record in records {
+        for record in world.broker.records(Self.topic) {
             guard let (stream, sequence) = record.identity else { continue }
             if !numbers[stream, default: []].insert(sequence).inserted { duplicates += 1 }
         }
-        var missingSafe: [String] = []
+        return (numbers, duplicates)
+    }
+    private func missingSafe(_ numbers: [StreamID: Set<UInt64>]) -> [String] {
+        var missing: [String] = []
         for (stream, reached) in edge.streams.sorted(by: { $0.key < $1.key }) {
             let arrived = numbers[stream] ?? []
-            for number in 0..<reached.safe where !arrived.contains(number) { missingSafe.append("\(stream)/\(number)") }
+            for number in 0..<reached.safe where !arrived.contains(number) { missing.append("\(stream)/\(number)") }
         }
+        return missing
+    }
+
+    private func report(_ isSettled: Bool) -> Report {
+        let records = world.broker.records(Self.topic)
+        let (numbers, duplicates) = numbers(), missingSafe = missingSafe(numbers)
         let arrived = distinct(), known = Set(written)
         let invented = shape.source == .seq ? 0 : arrived.count { !known.contains($0) }
         return Report(

@@ -25,7 +25,7 @@ package final class SimulatedAgent {
         let catalogue = Catalogue.standard()
         let loaded = ConfigurationLoader.load(
             files: [("\(name).properties", Array(configuration.utf8))], agent: name, catalogue: catalogue)
-        precondition(!loaded.hasErrors, "\(loaded.problems)")
+        guard !loaded.hasErrors else { fatalError("\(loaded.problems)") }
         let agent = Agent(AgentAssembly(loaded.agents[0], catalogue), host.makeEnvironment(component: name))
         self.agent = agent
         agent.start { [weak self] result in
@@ -38,11 +38,11 @@ package final class SimulatedAgent {
         for status in agent?.streams ?? [] { streams[status.stream] = (status.submitted, status.safe) }
     }
 
-    /// As by kill -9.
-    package func crash() {
+    /// As by kill -9, or with `losingPower` as by a crash of the machine: what was not synced may be gone.
+    package func crash(losingPower: Bool = false) {
         noteStreams()
         agent = nil
-        host.crash()
+        host.crash(losingPower: losingPower)
     }
     package func restart() {
         host.restart()

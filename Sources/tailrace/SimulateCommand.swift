@@ -12,6 +12,7 @@ enum SimulateCommand {
                 options: [
                     .value("seed", "N", initial: "0", "The first seed."),
                     .value("count", "N", initial: "1", "How many seeds, one after the other."),
+                    .flag("log", "Also prints what the agents logged."),
                     .value(
                         "acknowledge", "CUSTODY", choices: ["safe", "committed"], initial: "safe", "Of the aggregators' source."
                     ),
@@ -21,7 +22,8 @@ enum SimulateCommand {
                 do throws(ArgumentError) {
                     let first = try arguments.integer("seed", within: 0...Int.max / 2)!
                     let count = try arguments.integer("count", within: 1...1_000_000_000)!
-                    return play(first..<first + count, acknowledge: arguments.value("acknowledge")!)
+                    return play(
+                        first..<first + count, acknowledge: arguments.value("acknowledge")!, showsLog: arguments.flag("log"))
                 } catch {
                     printError("tailrace: \(error)")
                     return ArgumentError.exitCode
@@ -29,12 +31,13 @@ enum SimulateCommand {
             })
     ]
 
-    private static func play(_ seeds: Range<Int>, acknowledge: String) -> Int32 {
+    private static func play(_ seeds: Range<Int>, acknowledge: String, showsLog: Bool) -> Int32 {
         var wrong = 0, duplicates = 0, crashes = 0, delivered = 0
         for seed in seeds {
             var shape = ChainScenario.Shape.of(seed: UInt64(seed))
             shape.acknowledge = acknowledge
-            let report = ChainScenario(seed: UInt64(seed), shape).run()
+            let scenario = ChainScenario(seed: UInt64(seed), shape), report = scenario.run()
+            if showsLog { print(scenario.logs.joined(separator: "\n")) }
             (duplicates, crashes, delivered) = (
                 duplicates + report.duplicates, crashes + report.crashes, delivered + report.delivered
             )
