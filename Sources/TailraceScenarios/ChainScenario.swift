@@ -119,7 +119,9 @@ package final class ChainScenario {
             agent.host.log.lines.map { "\(Double($0.time.nanoseconds) / 1e9) \(agent.host.name) \($0)" }
         }.sorted()
             + (aggregators + [edge]).flatMap { agent in
-                agent.host.metrics.snapshot().filter { $0.value != 0 }.map { "\(agent.host.name) \($0.component) \($0.name) = \($0.value)" }
+                agent.host.metrics.snapshot().filter { $0.value != 0 }.map {
+                    "\(agent.host.name) \($0.component) \($0.name) = \($0.value)"
+                }
             }
     }
 

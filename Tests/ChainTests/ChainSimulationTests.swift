@@ -13,6 +13,14 @@ import Testing
         }
     }
 
+    /// Seeds that failed once. 3982: the simulated producer never answered for records whose broker error and whose producer's
+    /// fatal error came at the same time.
+    @Test(arguments: [3982] as [UInt64])
+    func failedOnce(seed: UInt64) {
+        let report = ChainScenario(seed: seed, ChainScenario.Shape.of(seed: seed)).run()
+        #expect(report.isCorrect, "\(report)")
+    }
+
     @Test(arguments: [1, 2, 3, 7, 11] as [UInt64])
     func theSameSeedGivesTheSameTranscript(seed: UInt64) {
         let first = ChainScenario(seed: seed, ChainScenario.Shape.of(seed: seed)).run(),

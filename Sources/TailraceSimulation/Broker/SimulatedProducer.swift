@@ -220,7 +220,8 @@ final class SimulatedProducer: ProducerClient {
     }
     private func giveUp(_ error: TailraceError) {
         lanes = [:]
-        for number in flights.keys.sorted() where flights[number]!.missing > 0 {
+        // Also those whose last answer was on its way: it does not come any more. (Settling twice does nothing.)
+        for number in flights.keys.sorted() {
             flights[number]!.giveUp(error)
             settle(flights[number]!)
         }
