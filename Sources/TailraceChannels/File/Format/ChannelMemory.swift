@@ -24,15 +24,9 @@ struct ChannelMemory {
         }
     }
     private mutating func applyOrigin(_ source: String, _ identity: BatchIdentity) {
-        let known = origins[source]
-        // A batch of an older stream of this source: it was sent again and is not the origin any more.
-        guard known == nil || known!.stream == identity.stream || known!.next == 0 else {
-            origins[source] = Origin(stream: identity.stream, next: identity.span.upperBound)
-            return
-        }
-        origins[source] = Origin(
-            stream: identity.stream,
-            next: max(known?.stream == identity.stream ? known!.next : 0, identity.span.upperBound))
+        // A source has one stream at a time; another one begins anew.
+        let known = origins[source].flatMap { $0.stream == identity.stream ? $0.next : nil } ?? 0
+        origins[source] = Origin(stream: identity.stream, next: max(known, identity.span.upperBound))
     }
 
     func append(to builder: inout BufferBuilder) {

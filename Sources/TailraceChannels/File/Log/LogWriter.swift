@@ -2,7 +2,7 @@ import TailraceCore
 
 /// A put that was committed and is not answered: it waits for its write, and for its sync.
 final class PendingPut {
-    /// nil: everything of it is in the log already, or on its way there.
+    /// What of it was not in the log already.
     let batch: EventBatch
     let meta: RecordMeta
     let time: WallTime
