@@ -306,6 +306,7 @@ package final class KafkaSink: DeclaredComponent, EventSink {
         var lines = BufferBuilder(capacity: 4096)
         for rejection in rejected {
             for index in rejection.events {
+                // An event without a route was rejected for that reason, which is `rejection.error`: nothing is lost by nil.
                 let event = batch[index], route = try? builder.route(partitions, isAgain: false) { event.header($0) }
                 let sequence = sequences.map { pick([index..<index + 1], of: $0)[0].lowerBound }
                 DeadLetter(
