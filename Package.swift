@@ -45,7 +45,8 @@ let package = Package(
         library("TailraceWire", ["TailraceCore", "CWire", "CProtobufC", "CChecksum"]),
         library("TailraceChannels", ["TailraceCore", "TailraceWire"]),
         library("TailraceRPC", ["TailraceCore", "TailraceWire", "CWire", "CProtobufC", "CLZ4", "CZstd"]),
-        library("TailraceKafka", ["TailraceCore"]),
+        library("TailraceAvro", ["TailraceCore"]),
+        library("TailraceKafka", ["TailraceCore", "TailraceAvro"]),
         library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSinks", ["TailraceCore"]),
 
@@ -89,9 +90,13 @@ let package = Package(
         tests(
             "TailraceRPCTests",
             ["TailraceRPC", "TailraceWire", "TailraceCore", "TailraceSimulation", "CWire", "CProtobufC", "CChecksum"]),
+        tests("TailraceAvroTests", ["TailraceAvro", "TailraceCore"]),
         tests(
             "TailraceKafkaTests",
-            ["TailraceKafka", "TailraceConfiguration", "TailraceRdkafka", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+            [
+                "TailraceKafka", "TailraceAvro", "TailraceConfiguration", "TailraceRdkafka", "TailraceCore",
+                "TailraceSimulation", "TailraceIO",
+            ]),
         tests(
             "TailraceSourcesTests",
             ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),

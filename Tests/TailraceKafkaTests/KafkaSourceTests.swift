@@ -1,4 +1,5 @@
 import TailraceConfiguration
+import TailraceAvro
 import TailraceCore
 import TailraceSimulation
 import Testing

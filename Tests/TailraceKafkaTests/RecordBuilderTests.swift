@@ -1,3 +1,4 @@
+import TailraceAvro
 import TailraceCore
 import Testing
 

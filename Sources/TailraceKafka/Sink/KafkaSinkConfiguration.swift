@@ -24,6 +24,9 @@ package struct KafkaSinkConfiguration: BatchingConfiguration {
     package var window = 16
     package var timeZone = TopicTimeZone.local
 
+    /// No key: for the Kafka channel, whose records carry all headers of an event as headers of their own.
+    var sendsAllHeaders = false
+
     package init() {}
 
     package var batchEvents: Int { flumeBatchSize }

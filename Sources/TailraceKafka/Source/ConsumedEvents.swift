@@ -1,3 +1,4 @@
+import TailraceAvro
 import TailraceCore
 
 /// Makes events of records: bodies stay where they are; topic and partition are shared, offset, time, key and copied headers
@@ -13,15 +14,27 @@ struct ConsumedEvents {
         /// Keys and copied headers that are longer than a header may be.
         var headersLeftOut = 0
     }
-    private let configuration: KafkaSourceConfiguration
+    struct Format {
+        /// Values are Flume's Avro datums.
+        var isDatum = false
+        /// nil: no header with the topic.
+        var topicHeader: String?
+        /// Headers partition, offset and timestamp.
+        var addsPlace = false
+        /// Event header ← name of the record's header.
+        var recordHeaders: [Header] = []
+        /// All of the record's headers, but for the identity.
+        var takesAllHeaders = false
+    }
+    private let format: Format
     private let offsetName = HeaderName("offset")
     private let timestampName = HeaderName("timestamp")
     private let keyName = HeaderName("key")
     private let copied: [(name: HeaderName, from: String)]
 
-    init(_ configuration: KafkaSourceConfiguration) {
-        self.configuration = configuration
-        copied = configuration.recordHeaders.map { (HeaderName($0.name), $0.value) }
+    init(_ format: Format) {
+        self.format = format
+        copied = format.recordHeaders.map { (HeaderName($0.name), $0.value) }
     }
 
     func make(_ batch: ConsumedBatch) -> Made {
@@ -46,8 +59,8 @@ struct ConsumedEvents {
     }
 
     private func shared(_ partition: TopicPartition) -> [Header] {
-        let topic = configuration.setTopicHeader ? [Header(configuration.topicHeader, partition.topic)] : []
-        return topic + [Header("partition", String(partition.partition))]
+        let topic = format.topicHeader.map { [Header($0, partition.topic)] } ?? []
+        return topic + (format.addsPlace ? [Header("partition", String(partition.partition))] : [])
     }
 
     /// Appends its headers to the table; throws before it has appended any.
@@ -61,7 +74,7 @@ struct ConsumedEvents {
         }
         let key = batch.keys[index], copies = copied.isEmpty ? [] : batch.headers[index]
         var body = value, own: Set<String> = []
-        if configuration.useFlumeEventFormat {
+        if format.isDatum {
             let bytes = Bytes(batch.events.storage.buffer, value.range)
             guard let parts = bytes.withUnsafeBytes({ AvroDatum.parse($0) }) else {
                 throw TailraceError(
@@ -88,11 +101,24 @@ struct ConsumedEvents {
         if let key {
             if key.count > Limits.headerBytes { leftOut += 1 } else { keyName.append(key, to: &table) }
         }
+        if format.takesAllHeaders { appendAll(batch.headers[index], key != nil, &table, &leftOut) }
+        guard format.addsPlace else { return body }
         if own.isEmpty || !own.contains("offset") { offsetName.append(batch.offsets[index], to: &table) }
         if let time = batch.timestamps[index], own.isEmpty || !own.contains("timestamp") {
             timestampName.append(time.milliseconds, to: &table)
         }
         return body
+    }
+    private func appendAll(_ headers: [RecordHeader], _ hasKey: Bool, _ table: inout BufferBuilder, _ leftOut: inout Int) {
+        for header in headers.prefix(Limits.headers) where header.name != RecordSet.identityHeaderName {
+            if header.name == keyName.text, hasKey { continue }
+            if header.value.count > Limits.headerBytes || header.name.utf8.count > Limits.headerBytes {
+                leftOut += 1
+            } else {
+                HeaderName(header.name).append(header.value, to: &table)
+            }
+        }
+        leftOut += max(0, headers.count - Limits.headers)
     }
     private func hasCopy(_ name: String, _ headers: [RecordHeader]) -> Bool {
         copied.contains { copy in copy.name.text == name && headers.contains { $0.name == copy.from } }

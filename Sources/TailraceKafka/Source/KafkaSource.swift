@@ -50,7 +50,11 @@ package final class KafkaSource: DeclaredSource, ConsumerOwner {
         _ configuration: KafkaSourceConfiguration, _ output: SourceOutput, _ environment: Environment
     ) throws(TailraceError) {
         (self.configuration, self.output, self.environment) = (configuration, output, environment)
-        maker = ConsumedEvents(configuration)
+        maker = ConsumedEvents(
+            .init(
+                isDatum: configuration.useFlumeEventFormat,
+                topicHeader: configuration.setTopicHeader ? configuration.topicHeader : nil, addsPlace: true,
+                recordHeaders: configuration.recordHeaders))
         deadLetters = DeadLetterFile(DeadLetterFile.path(configuration.deadLetterFile, environment), environment)
         gathering = min(.milliseconds(configuration.batchDurationMillis), Self.longestGathering)
         records = environment.counter("kafka_records_total")

@@ -1,11 +1,11 @@
-import TailraceCore
+package import TailraceCore
 
 /// Flume's event as one bare Avro datum (`useFlumeEventFormat`): a map of texts (the headers), then bytes (the body). Numbers
 /// are zigzag varints; the map is blocks of `count · (name · value)…`, ended by 0; a negative count is followed by the
 /// block's size in bytes.
-enum AvroDatum {
+package enum AvroDatum {
     /// The headers, closed: the same for all events that have the same.
-    static func append(headers: [Header], to builder: inout BufferBuilder) {
+    package static func append(headers: [Header], to builder: inout BufferBuilder) {
         if !headers.isEmpty {
             append(headers.count, to: &builder)
             for header in headers {
@@ -17,7 +17,7 @@ enum AvroDatum {
         }
         builder.append(0)
     }
-    static func append(body: Bytes, to builder: inout BufferBuilder) {
+    package static func append(body: Bytes, to builder: inout BufferBuilder) {
         append(body.count, to: &builder)
         builder.append(body)
     }
@@ -25,16 +25,16 @@ enum AvroDatum {
     private static func append(_ number: Int, to builder: inout BufferBuilder) { builder.append(varint: number << 1) }
 
     /// Where a datum's parts lie in its bytes, from their start.
-    struct Parts: Equatable {
-        var headers: [(name: Range<Int>, value: Range<Int>)] = []
-        var body: Range<Int> = 0..<0
-        static func == (a: Parts, b: Parts) -> Bool {
+    package struct Parts: Equatable {
+        package var headers: [(name: Range<Int>, value: Range<Int>)] = []
+        package var body: Range<Int> = 0..<0
+        package static func == (a: Parts, b: Parts) -> Bool {
             a.body == b.body && a.headers.elementsEqual(b.headers) { $0 == $1 }
         }
     }
 
     /// nil: not such a datum, or more than one, or more headers than ``Limits`` allow. Reads nothing behind its end.
-    static func parse(_ bytes: UnsafeRawBufferPointer) -> Parts? {
+    package static func parse(_ bytes: UnsafeRawBufferPointer) -> Parts? {
         var at = 0
         func number() -> Int? {
             var result: UInt64 = 0, shift: UInt64 = 0

@@ -1,3 +1,4 @@
+import TailraceAvro
 import TailraceCore
 
 /// Makes record sets of batches: topic, partition, key, record headers and time of each event, as the configuration says.
@@ -58,6 +59,7 @@ struct RecordBuilder {
                 shared.first { $0.name == name }.map { Bytes($0.value) }
             }
             built.topics = [route.topic]
+            let headers = configuration.sendsAllHeaders ? Self.recordHeaders(shared) : route.headers
             var partition = route.partition
             if partition == nil, route.key == nil, !isAgain {
                 partition = table.choose(route.topic, bytes: batch.size.bytes)
@@ -66,7 +68,7 @@ struct RecordBuilder {
             var records = RecordSet(batch, topic: .all(route.topic))
             records.partition = .all(partition)
             records.key = .all(route.key)
-            records.headers = .all(route.headers)
+            records.headers = .all(headers)
             records.timestamp = .all(route.timestamp)
             records.encoded = encoded(batch)
             records.identityHeader = configuration.identityHeaders
@@ -97,6 +99,7 @@ struct RecordBuilder {
                     }
                 }
                 if route.isTimeIgnored { built.timesIgnored += 1 }
+                if configuration.sendsAllHeaders { route.headers = Self.recordHeaders(event.headers) }
                 routes.append(route)
                 kept.insert(index..<index + 1)
             } catch { built.rejected.append(Rejection(events: index..<index + 1, error: error)) }
@@ -114,6 +117,9 @@ struct RecordBuilder {
         built.records = records
         built.isChosen = !built.pinned.isEmpty || routes.contains(where: \.isChosen)
         return built
+    }
+    private static func recordHeaders(_ headers: [Header]) -> [RecordHeader] {
+        headers.map { RecordHeader(name: $0.name, value: Bytes($0.value)) }
     }
     private static func column<Value: Equatable & Sendable>(_ values: [Value]) -> Column<Value> {
         let first = values[0]
