@@ -3,7 +3,7 @@ import TailraceTopology
 
 /// `tailrace topology …`: the local cluster, for trying out, for demonstrations and for tests that kill.
 enum TopologyCommand {
-    static let all: [Command] = [up, status, send, audit, kill, restart, logs, down, supervise, broker, auditor]
+    static let all: [Command] = [up, status, send, audit, kill, restart, chaos, logs, down, supervise, broker, auditor]
 
     static let stateDirectory = ArgumentOption.value(
         "state-dir", "DIR", "The cluster's folder. Default: the one cluster below .topology, or .topology/NAME for 'up'.")
@@ -25,7 +25,9 @@ enum TopologyCommand {
                     "detach", short: "d",
                     "Returns when all agents are ready. Default: shows the cluster live until q or Ctrl-C."),
                 stateDirectory,
-                .value("timeout", "SECONDS", initial: "180", "How long the agents may take until they are ready."),
+                .value(
+                    "timeout", "SECONDS", initial: String(UpCommand.usualSeconds),
+                    "How long the agents may take until they are ready."),
             ],
             positionals: [
                 Positional(

@@ -26,11 +26,12 @@ struct AuditTests {
         return ledger
     }
     private func report(
-        _ ledger: AuditLedger, _ known: [KnownStream], _ written: [String: UInt64] = [:], isFinal: Bool = false
+        _ ledger: AuditLedger, _ known: [KnownStream], _ written: [String: UInt64] = [:],
+        held: ChannelHoldings = ChannelHoldings(), isFinal: Bool = false
     ) -> AuditReport {
         var snapshot = ledger.snapshot
         snapshot.isReading = true
-        return AuditReport(known: known, seen: snapshot, written: written, isFinal: isFinal)
+        return AuditReport(known: known, seen: snapshot, written: written, held: held, isFinal: isFinal)
     }
 
     @Test func whatCameOnceIsFine() {
@@ -44,6 +45,59 @@ struct AuditTests {
         #expect(report.verdict == "5 missing, 1 duplicates, 0 unverified: NOT OK")
         #expect(report.streams[0].missingRanges == ["1-2", "4-5", "7"])
         #expect(report.text.contains("missing in 00000000000000ab: 1-2, 4-5, 7\n"))
+    }
+
+    /// What is answered as safe and not in Kafka is in a channel, as far as channels hold that much.
+    @Test(
+        arguments: [
+            (5, "0 missing, 0 duplicates, 0 unverified, 5 still in channels: NOT SETTLED, use --wait"),
+            (900, "0 missing, 0 duplicates, 0 unverified, 5 still in channels: NOT SETTLED, use --wait"),
+            (3, "2 missing, 0 duplicates, 0 unverified, 3 still in channels: NOT OK, use --wait"),
+        ] as [(UInt64, String)])
+    func whatIsInAChannelIsNotMissing(_ events: UInt64, _ verdict: String) {
+        let report = report(ledger([0, 3, 6]), [Self.known(8, safe: 8)], held: ChannelHoldings(events: events))
+        #expect(report.verdict == verdict)
+        #expect(!report.isFine && !report.isSettled && !report.isAnswered)
+        #expect(report.text.contains("NOT IN KAFKA"))
+        #expect(report.text.contains("not yet in Kafka, of 00000000000000ab: 1-2, 4-5, 7\n"))
+        #expect(report.notes.contains { $0.hasSuffix("may still be in channels; wait for them with --wait") })
+    }
+    @Test func aChannelThatHoldsWhatHasComeIsFine() {
+        let report = report(ledger([0, 1]), [Self.known(2, safe: 2)], held: ChannelHoldings(events: 2, silent: ["a"]))
+        #expect(report.verdict == "0 missing, 0 duplicates, 0 unverified: OK")
+    }
+    @Test func whatMayBeStoredWithAnAgentThatDoesNotAnswerIsUnverified() {
+        let held = ChannelHoldings(events: 1, silent: ["aggregator-1", "aggregator-2"])
+        let report = report(ledger([0, 3, 6]), [Self.known(8, safe: 8)], held: held)
+        #expect(report.verdict == "0 missing, 0 duplicates, 4 unverified, 1 still in channels: NOT OK, use --wait")
+        #expect(
+            report.notes.contains(
+                "4 events that are not in Kafka may be stored in aggregator-1, aggregator-2, which does not answer. "
+                    + "Fix: tailrace topology restart aggregator-1"))
+    }
+
+    /// By state: who answers counts, who does not and stores is named, who keeps nothing is left out.
+    @Test func holdingsAreThoseOfTheAgentsThatAnswer() {
+        func member(
+            _ name: String, _ state: ClusterStatus.Member.State, answers: Bool, stores: Bool, _ agent: AgentStatus.State
+        ) -> ClusterStatus.Member {
+            let channel = AgentStatus.Component(
+                name: "a.channels.c", kind: .channel, type: "file", health: .ok, gauges: ["events": 10])
+            return ClusterStatus.Member(
+                name: name, role: .agent, tier: "t", state: state, pid: 1, port: 1, exitStatus: nil, starts: 1, log: "/l",
+                trouble: "", isAnswering: answers, storesEvents: stores,
+                status: AgentStatus(agent: "a", pid: 1, state: agent, components: [channel]))
+        }
+        var status = LiveViewTests.status(0, at: 0)
+        status.members = [
+            member("ready", .ready, answers: true, stores: true, .running),
+            member("memory", .ready, answers: true, stores: false, .running),
+            member("stopped", .ready, answers: false, stores: true, .running),
+            member("recovering", .starting, answers: true, stores: true, .starting),
+            member("killed", .exited, answers: false, stores: true, .running),
+            member("killed-memory", .exited, answers: false, stores: false, .running),
+        ]
+        #expect(status.holdings == ChannelHoldings(events: 20, silent: ["stopped", "recovering", "killed"]))
     }
 
     @Test func notYetSafeIsNotSettled() {

@@ -18,6 +18,8 @@ import Testing
         private var servers: [String: DocumentServer] = [:]
         private var served: [String: Int] = [:]
         var streams: [String: [AgentStatus.Stream]] = [:]
+        /// Their sockets take questions and do not answer.
+        var isDeaf: Set<String> = []
 
         init(script: String = "trap 'exit 0' TERM; echo started; while :; do sleep 0.05; done") throws {
             let directory = try #require(mkdtemp(strdup("/tmp/tailrace-topology-XXXXXX")))
@@ -51,6 +53,7 @@ import Testing
                 servers[member.name]?.close()
                 servers[member.name] = try DocumentServer(loop, network, path: member.socket) { [unowned self] request, reply in
                     #expect(request == "GET status")
+                    guard !isDeaf.contains(member.name) else { return }
                     if member.role == .agent {
                         let status = AgentStatus(
                             agent: member.name, pid: 7, state: .running, streams: streams[member.name] ?? [])
@@ -122,6 +125,27 @@ import Testing
         try cluster.run("ready again") { cluster.supervisor.machine.states["edge-1"] == .ready }
         known = cluster.supervisor.book.known
         #expect(known.map(\.state) == [.ended])
+        try cluster.end()
+    }
+
+    /// Its status stays the last one, and says that it is not of now; told to end, it ends although it was stopped.
+    @Test func aStoppedAgentDoesNotAnswerAndEndsWhenTold() throws {
+        let cluster = try Cluster()
+        try cluster.run("all ready") { cluster.supervisor.machine.phase == .running }
+        #expect(try cluster.ask(ControlRequest(.status)).status?.members.allSatisfy(\.isAnswering) == true)
+        #expect(try cluster.ask(ControlRequest(.signal, member: "edge-1", signal: SIGSTOP)).failure == nil)
+        cluster.isDeaf.insert("edge-1")
+        try cluster.run("its silence") { cluster.supervisor.members["edge-1"]?.isAnswering == false }
+        let status = try #require(try cluster.ask(ControlRequest(.status)).status)
+        #expect(status.members.filter { !$0.isAnswering }.map(\.name) == ["edge-1"])
+        #expect(status.members.first { $0.name == "edge-1" }?.state == .ready)
+        #expect(StatusText.text(status).contains("does not answer"))
+        cluster.isDeaf = []
+        let end = cluster.loop.now + ClusterMachine.grace
+        #expect(try cluster.ask(ControlRequest(.restart, member: "edge-1")).failure == nil)
+        try cluster.run("ready again") { cluster.supervisor.machine.states["edge-1"] == .ready }
+        #expect(cluster.loop.now < end, "it was not killed for want of an answer")
+        #expect(cluster.log("edge-1").contains("ended with exit status 0"))
         try cluster.end()
     }
 

@@ -31,13 +31,17 @@ package struct AuditReport: Codable, Hashable, Sendable {
     package var duplicates: UInt64 = 0
     package var outOfOrder: UInt64 = 0
     package var unverified: UInt64 = 0
+    /// Of what did not come, at most so many may be in channels still. Not counted as missing.
+    package var inChannels: UInt64 = 0
+    /// Agents that do not answer, and may have stored the rest: it is unverified, not missing.
+    package var silent: [String] = []
     /// Records without `tailrace.id`.
     package var anonymous: UInt64 = 0
     /// Records that the broker dropped before the auditor read them.
     package var dropped: UInt64 = 0
     /// Everything written is read, everything sent is answered, everything answered was seen.
     package var isSettled = false
-    /// No running agent waits for an answer.
+    /// No running agent waits for an answer, and no channel holds what did not come.
     package var isAnswered = false
     /// Why it is not settled, or what else a reader should know.
     package var notes: [String] = []
@@ -47,15 +51,21 @@ package struct AuditReport: Codable, Hashable, Sendable {
     package var isFine: Bool { missing == 0 && unverified == 0 && isSettled }
     /// "0 missing, 12 duplicates, 0 unverified: OK"
     package var verdict: String {
-        "\(missing) missing, \(duplicates) duplicates, \(unverified) unverified: "
-            + (isFine ? "OK" : missing == 0 && unverified == 0 ? "NOT SETTLED" : "NOT OK")
+        let counts = "\(missing) missing, \(duplicates) duplicates, \(unverified) unverified"
+        if isFine { return counts + ": OK" }
+        let judgement = missing == 0 && unverified == 0 ? "NOT SETTLED" : "NOT OK"
+        return inChannels == 0
+            ? "\(counts): \(judgement)" : "\(counts), \(inChannels) still in channels: \(judgement), use --wait"
     }
 }
 
 extension AuditReport {
     /// `written`: lines in each generated file ("edge-1": 50,000). `isFinal`: nothing moves any more, so that a line that has
     /// not come to any stream by now is missing; else it is only late.
-    package init(known: [KnownStream], seen: AuditSnapshot, written: [String: UInt64], isFinal: Bool = false) {
+    package init(
+        known: [KnownStream], seen: AuditSnapshot, written: [String: UInt64], held: ChannelHoldings = ChannelHoldings(),
+        isFinal: Bool = false
+    ) {
         (anonymous, dropped) = (seen.anonymous, seen.dropped)
         for stream in known.sorted(by: { ($0.agent, $0.channel, $0.stream) < ($1.agent, $1.channel, $1.stream) }) {
             streams.append(Self.line(of: stream, seen.streams[stream.stream.description]))
@@ -69,7 +79,7 @@ extension AuditReport {
         for (writer, count) in written.sorted(by: { $0.key < $1.key }) {
             files.append(Self.line(writer, writer, .file, required: count, sent: count, seen.lines[writer]))
         }
-        conclude(seen, known, isFinal)
+        conclude(seen, known, held, isFinal)
     }
 
     private static func line(of stream: KnownStream, _ tally: AuditSnapshot.Tally?) -> Line {
@@ -124,7 +134,7 @@ extension AuditReport {
         return (missing, late)
     }
 
-    private mutating func conclude(_ seen: AuditSnapshot, _ known: [KnownStream], _ isFinal: Bool) {
+    private mutating func conclude(_ seen: AuditSnapshot, _ known: [KnownStream], _ held: ChannelHoldings, _ isFinal: Bool) {
         // A line that came twice in two streams is a duplicate that only its number in the file shows.
         duplicates = max(streams.reduce(0) { $0 + $1.duplicates }, files.reduce(0) { $0 + $1.duplicates })
         outOfOrder = streams.reduce(0) { $0 + $1.outOfOrder }
@@ -132,18 +142,35 @@ extension AuditReport {
         // What the broker dropped, or what came without a number, may be any of the unseen.
         let excused = min(unseen, seen.dropped + seen.anonymous + seen.untracked)
         missing = unseen - excused
+        inChannels = min(missing, held.events)
+        missing -= inChannels
+        var stored: UInt64 = 0
+        if !held.silent.isEmpty { (stored, missing, silent) = (missing, 0, held.silent) }
         let forgotten = (seen.streams.values.map(\.forgotten) + seen.lines.values.map(\.forgotten)).reduce(0, +)
         let truncated = (seen.streams.values.map { $0 } + seen.lines.values).contains {
             $0.runs.count >= AuditSnapshot.mostRuns
         }
-        unverified = excused + late + seen.untracked + forgotten + (truncated ? 1 : 0)
+        unverified = excused + stored + late + seen.untracked + forgotten + (truncated ? 1 : 0)
         explain(seen, known, truncated, excused)
-        isAnswered = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
+        let isSafe = known.allSatisfy { $0.state != .live || $0.safe == $0.submitted }
+        isAnswered = isSafe && inChannels == 0 && stored == 0
         isSettled = unseen == 0 && late == 0 && isAnswered && seen.isReading
+        explain(inChannels, stored)
         if late > 0 { notes.append("\(late) events are not yet sent, or not yet answered; wait for them with --wait") }
-        if !isAnswered { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
+        if !isSafe { notes.append("agents still wait for answers: not everything that was sent is safe yet") }
         if !seen.isReading {
             notes.append("the auditor has no partitions yet\(seen.trouble.isEmpty ? "" : ": \(seen.trouble)")")
+        }
+    }
+
+    private mutating func explain(_ inChannels: UInt64, _ stored: UInt64) {
+        if inChannels > 0 {
+            notes.append("\(inChannels) events that are not in Kafka may still be in channels; wait for them with --wait")
+        }
+        if stored > 0 {
+            notes.append(
+                "\(stored) events that are not in Kafka may be stored in \(silent.joined(separator: ", ")), which does not answer. "
+                    + "Fix: tailrace topology restart \(silent[0])")
         }
     }
 

@@ -36,7 +36,12 @@ package final class BrokerProcess {
         status = HelperStatus(pid: processID, isReady: false)
         status.servers = plan.servers
         server = try DocumentServer(loop, network, path: plan.member("broker")!.socket) { [weak self] request, reply in
-            guard let self, request + "\n" == AgentStatus.request else { return reply(#"{"error":"known: GET status"}"#) }
+            guard let self else { return reply(#"{"error":"it ends"}"#) }
+            if let number = Self.signal(request) {
+                kafka?.signal(number)
+            } else if request + "\n" != AgentStatus.request {
+                return reply(#"{"error":"known: GET status, SIGNAL number"}"#)
+            }
             reply(JSON.text(status))
         }
     }
@@ -54,7 +59,24 @@ package final class BrokerProcess {
         isStopping = true
         server?.close()
         embedded?.close()
-        if let kafka { kafka.signal(15) } else { loop.enqueue { [self] in ended(0) } }
+        if let kafka {
+            kafka.signal(15)
+            // One that was stopped must hear it.
+            kafka.signal(18)
+        } else {
+            loop.enqueue { [self] in ended(0) }
+        }
+    }
+
+    /// A request that passes a signal on to the Kafka at home.
+    static func signalRequest(_ number: Int32) -> String { "SIGNAL \(number)\n" }
+    /// Of a request without its line end; nil: it is another one.
+    static func signal(_ request: String) -> Int32? {
+        let words = request.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 2, words[0] == "SIGNAL", let number = Int32(words[1]), (1...64).contains(number) else {
+            return nil
+        }
+        return number
     }
 
     private func startEmbedded() throws(TailraceError) {

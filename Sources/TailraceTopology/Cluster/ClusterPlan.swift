@@ -71,6 +71,7 @@ package enum StateFiles {
     package static let lock = "lock"
     package static let socket = "control.sock"
     package static let log = "supervisor.log"
+    package static let chaosLog = "chaos.log"
     /// A Unix socket's path has at most 107 bytes.
     package static let longestSocketPath = 107
 }

@@ -18,6 +18,10 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         package var log: String
         /// What the broker or the auditor complain about, or empty.
         package var trouble: String
+        /// It has answered the last question; one that is stopped or busy runs and does not.
+        package var isAnswering: Bool
+        /// An agent with a channel that outlives its process, as far as it was ever asked.
+        package var storesEvents: Bool
         /// What the agent says of itself; nil: not an agent, or no answer.
         package var status: AgentStatus?
     }

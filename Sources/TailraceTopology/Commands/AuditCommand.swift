@@ -18,7 +18,8 @@ package struct AuditCommand: Sendable {
         do throws(TailraceError) {
             let state = try StateDirectory.find(stateDirectory), plan = try state.plan()
             let control = ControlClient(stateDirectory: state.path)
-            let report = try wait ? settled(plan, control) : atOnce(plan, control)
+            let limit = Duration.seconds(seconds ?? plan.auditDeadlineSeconds)
+            let report = try wait ? Self.settled(plan, control, within: limit) : atOnce(plan, control)
             Console.out(json ? JSON.text(AuditDocument(report), pretty: true) + "\n" : report.text)
             return report.isFine ? TopologyExit.fine : TopologyExit.failed
         } catch {
@@ -32,8 +33,9 @@ package struct AuditCommand: Sendable {
     ) throws(TailraceError) -> AuditReport {
         // In this order: what was sent before the question must have been read to count as seen.
         let written = try plan.writtenLines()
-        let known = try control.ask(ControlRequest(.status)).streams
-        return AuditReport(known: known, seen: try control.audit(plan), written: written, isFinal: isFinal)
+        let status = try control.ask(ControlRequest(.status))
+        return AuditReport(
+            known: status.streams, seen: try control.audit(plan), written: written, held: status.holdings, isFinal: isFinal)
     }
 
     /// What was confirmed a moment ago may not have been read yet: that alone is no loss.
@@ -41,14 +43,16 @@ package struct AuditCommand: Sendable {
         let end = SystemClock.now() + .seconds(2)
         while true {
             let report = try Self.report(plan, control)
-            if report.missing == 0 || SystemClock.now() >= end { return report }
+            if report.isFine || SystemClock.now() >= end { return report }
             Console.pause(milliseconds: 100)
         }
     }
 
     /// The same report twice, fine; or nothing moves any more; or the deadline.
-    private func settled(_ plan: ClusterPlan, _ control: ControlClient) throws(TailraceError) -> AuditReport {
-        var judge = SettleJudge(start: SystemClock.now(), limit: .seconds(seconds ?? plan.auditDeadlineSeconds))
+    static func settled(
+        _ plan: ClusterPlan, _ control: ControlClient, within limit: Duration
+    ) throws(TailraceError) -> AuditReport {
+        var judge = SettleJudge(start: SystemClock.now(), limit: limit)
         while true {
             let report = try Self.report(plan, control)
             if judge.isSettled(report, now: SystemClock.now()) {

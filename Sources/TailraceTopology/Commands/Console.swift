@@ -20,6 +20,8 @@ package enum TopologyExit {
     package static let fine: Int32 = 0
     /// It could not be done; the audit is not fine; a member does not run.
     package static let failed: Int32 = 1
+    /// Ctrl-C ended it, as shells say it.
+    package static let interrupted: Int32 = 130
     /// No cluster runs there (EX_UNAVAILABLE).
     package static let notRunning: Int32 = 69
     /// Mistakes in the topology file (EX_CONFIG).

@@ -67,7 +67,8 @@ package struct StateDirectory: Sendable {
 
     private static let ours = [
         "agents", "auditor", "broker", StateFiles.plan, StateFiles.plan + ".new", StateFiles.socket, StateFiles.log,
-        StateFiles.log + ".1", StateFiles.process, StateFiles.process + ".new", StateFiles.lock,
+        StateFiles.log + ".1", StateFiles.process, StateFiles.process + ".new", StateFiles.lock, StateFiles.chaosLog,
+        StateFiles.chaosLog + ".1",
     ]
 
     /// Removes what an earlier cluster left here. Refuses a folder that holds anything else: it may be somebody's.

@@ -16,7 +16,23 @@ package struct UpCommand: Sendable {
         (self.stateDirectory, self.detach, self.seconds) = (stateDirectory, detach, seconds)
     }
 
+    package static let usualSeconds = 180
+
     package func run() -> Int32 {
+        switch bringUp() {
+        case .failure(let code): return code.value
+        case .success(let plan):
+            let control = ControlClient(stateDirectory: plan.stateDirectory)
+            guard detach else { return LiveCommand(plan: plan, control: control).run() }
+            Console.out(Self.summary(plan))
+            return TopologyExit.fine
+        }
+    }
+
+    struct ExitCode: Error { var value: Int32 }
+
+    /// Returns when all are ready; what stands in the way has been told.
+    func bringUp() -> Result<ClusterPlan, ExitCode> {
         do throws(TailraceError) {
             let path = try SystemCall.absolute(file), directory = Self.parent(of: path)
             let topology: Topology
@@ -24,7 +40,7 @@ package struct UpCommand: Sendable {
                 topology = try Self.read(path, shown: file, directory)
             } catch {
                 Console.error(error.description + "\n")
-                return TopologyExit.mistakes
+                return .failure(ExitCode(value: TopologyExit.mistakes))
             }
             let state = try StateDirectory(stateDirectory ?? "\(StateDirectory.parent)/\(topology.name)")
             guard let lock = try state.lock() else {
@@ -33,10 +49,10 @@ package struct UpCommand: Sendable {
                     fix: "end it with: tailrace topology down, or choose another folder with --state-dir")
             }
             let (plan, supervisor) = try start(topology, path, directory, state, lock)
-            return watch(plan, supervisor)
+            return watch(plan, supervisor) ? .success(plan) : .failure(ExitCode(value: TopologyExit.failed))
         } catch {
             Console.tell(error)
-            return TopologyExit.failed
+            return .failure(ExitCode(value: TopologyExit.failed))
         }
     }
 
@@ -119,23 +135,22 @@ package struct UpCommand: Sendable {
 
     // MARK: Waiting
 
-    private func watch(_ plan: ClusterPlan, _ supervisor: Int32) -> Int32 {
+    /// False: it was told why, and the cluster is down.
+    private func watch(_ plan: ClusterPlan, _ supervisor: Int32) -> Bool {
         let control = ControlClient(stateDirectory: plan.stateDirectory)
         do throws(TailraceError) {
-            let status = try waitUntilReady(plan, control, supervisor)
-            guard detach else { return LiveCommand(plan: plan, control: control).run() }
-            Console.out(Self.summary(plan, status))
-            return TopologyExit.fine
+            try waitUntilReady(plan, control, supervisor)
+            return true
         } catch {
             Console.tell(error)
             _ = DownCommand.end(plan, control)
-            return TopologyExit.failed
+            return false
         }
     }
 
     private func waitUntilReady(
         _ plan: ClusterPlan, _ control: ControlClient, _ supervisor: Int32
-    ) throws(TailraceError) -> ClusterStatus {
+    ) throws(TailraceError) {
         let end = SystemClock.now() + .seconds(seconds)
         var told: Set<String> = [], waited: [String] = []
         while SystemClock.now() < end {
@@ -150,7 +165,7 @@ package struct UpCommand: Sendable {
                 for member in status.members where member.state == .ready && told.insert(member.name).inserted {
                     Console.error("  \(member.name) is ready\n")
                 }
-                if status.phase == "running" { return status }
+                if status.phase == "running" { return Console.error("Kafka is at \(status.bootstrapServers)\n") }
                 if !status.failure.isEmpty { throw Self.failure(status, plan) }
                 waited = status.members.filter { $0.state != .ready }.map(\.name)
             }
@@ -174,9 +189,9 @@ package struct UpCommand: Sendable {
             fix: "correct what they say; all of it is in \(member?.log ?? plan.stateDirectory)")
     }
 
-    private static func summary(_ plan: ClusterPlan, _ status: ClusterStatus) -> String {
+    private static func summary(_ plan: ClusterPlan) -> String {
         """
-        \(plan.name) runs: \(plan.agents.map(\.name).joined(separator: ", ")); Kafka at \(status.bootstrapServers)
+        \(plan.name) runs: \(plan.agents.map(\.name).joined(separator: ", "))
           scripts/topology send --events 100000    writes lines into \(plan.generator.tier)'s log files
           scripts/topology status                  who runs, how fast
           scripts/topology kill \(plan.agents.last!.name)\(String(repeating: " ", count: max(1, 19 - plan.agents.last!.name.count)))breaks something

@@ -15,7 +15,7 @@ package struct SendPace: Sendable {
     /// What an embedded broker may have to hold in one partition before the auditor reads it: it keeps 5 MiB.
     package static let embeddedBytes = 3 << 20
     /// A record's headers and framing, on top of the line.
-    private static let recordBytes = 80
+    static let recordBytes = 80
 
     package init(total: UInt64, rate: Int, ahead: Int, bytes: Int, forgets: Bool, start: Instant) {
         (self.total, self.rate, self.start) = (total, rate, start)

@@ -1,10 +1,5 @@
-import Glibc
-import Synchronization
 import TailraceCore
 import TailraceIO
-
-/// Set by SIGINT and SIGTERM while a live view runs.
-private let wasInterrupted = Atomic<Bool>(false)
 
 /// `topology up` without `--detach`: the cluster live; `q` or Ctrl-C ends it.
 struct LiveCommand {
@@ -16,9 +11,7 @@ struct LiveCommand {
     private static let linePause = Duration.seconds(5)
 
     func run() -> Int32 {
-        for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal(number) { _ in wasInterrupted.store(true, ordering: .relaxed) }
-        }
+        Interruption.watch()
         let failure = Console.outIsTerminal ? pictures() : lines()
         if let failure { Console.error("tailrace: \(failure)\n") }
         let code = DownCommand.end(plan, control)
@@ -30,7 +23,7 @@ struct LiveCommand {
         let terminal = Terminal()
         defer { terminal.leave() }
         var history: [ClusterStatus] = []
-        while !wasInterrupted.load(ordering: .relaxed) {
+        while !Interruption.hasCome {
             do throws(TailraceError) {
                 let status = try control.ask(ControlRequest(.status)), size = terminal.size
                 // Rates over two seconds: single polls are too coarse.
@@ -47,7 +40,7 @@ struct LiveCommand {
 
     private func lines() -> String? {
         var before: ClusterStatus?, next = SystemClock.now()
-        while !wasInterrupted.load(ordering: .relaxed) {
+        while !Interruption.hasCome {
             if SystemClock.now() >= next {
                 do throws(TailraceError) {
                     let status = try control.ask(ControlRequest(.status))

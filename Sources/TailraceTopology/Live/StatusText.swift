@@ -38,6 +38,7 @@ package enum StatusText {
 
     private static func note(_ member: ClusterStatus.Member, _ figures: MemberFigures?) -> String {
         if member.state == .exited { return "start it with: topology restart \(member.name)" }
+        if member.state == .ready, !member.isAnswering { return "does not answer" }
         return figures?.trouble ?? member.trouble
     }
 

@@ -15,6 +15,10 @@ package final class Supervisor {
         /// The last answers, of this run of the process.
         var agent: AgentStatus?
         var helper: HelperStatus?
+        /// Whether it answered the last question.
+        var isAnswering = false
+        /// Of all its runs: what it has stored is there after its end.
+        var storesEvents = false
 
         init(_ plan: ClusterPlan.Member) throws(TailraceError) {
             self.plan = plan
@@ -69,7 +73,10 @@ package final class Supervisor {
         for action in actions {
             switch action {
             case .start(let name): spawn(members[name]!)
-            case .signal(let name, let number): members[name]!.process?.signal(number)
+            case .signal(let name, let number):
+                members[name]!.process?.signal(number)
+                // One that was stopped must hear it.
+                if number == Self.terminate { members[name]!.process?.signal(Self.goOn) }
             case .failed(let name, let status):
                 if failure.isEmpty { failure = "\(name) ended with \(Self.describe(status)) before it was ready" }
             case .finished:
@@ -103,6 +110,7 @@ package final class Supervisor {
 
     private func exited(_ member: Member, _ status: Int32) {
         (member.process, member.exitStatus, member.agent, member.helper) = (nil, status, nil, nil)
+        member.isAnswering = false
         member.log.append("topology: \(member.plan.name) ended with \(Self.describe(status))\n")
         if member.plan.role == .agent { book.exited(member.plan.name) }
         perform(machine.memberExited(member.plan.name, status: status, now: loop.now))
@@ -131,7 +139,10 @@ package final class Supervisor {
         ) { [weak self] result in
             member.question = nil
             // No answer: it starts, or is busy, or is gone; its end is told by its process.
-            if case .success(let bytes) = result, member.starts == run, member.process != nil { self?.heard(member, bytes) }
+            if member.starts == run, member.process != nil {
+                member.isAnswering = false
+                if case .success(let bytes) = result { self?.heard(member, bytes) }
+            }
             then()
         }
     }
@@ -142,6 +153,9 @@ package final class Supervisor {
             if member.plan.role == .agent {
                 let status = try AgentStatus.read(bytes, from: member.plan.name)
                 member.agent = status
+                // While it starts it may not name them yet.
+                let channels = status.components.filter { $0.kind == .channel }
+                if !channels.isEmpty { member.storesEvents = channels.contains { $0.type != "memory" } }
                 isReady = status.state == .running
                 if isReady { book.heard(member.plan.name, status.streams) }
             } else {
@@ -150,6 +164,7 @@ package final class Supervisor {
                 isReady = status.isReady
                 if member.plan.role == .broker, isReady { servers = status.servers }
             }
+            member.isAnswering = true
             if isReady { perform(machine.memberIsReady(member.plan.name)) }
         } catch {
             member.log.append("topology: \(error)\n")
@@ -178,12 +193,29 @@ package final class Supervisor {
     /// Asks the agent first, so that what it had sent is known as exactly as can be.
     private func signal(_ name: String, _ number: Int32, _ reply: @escaping (String) -> Void) throws(TailraceError) {
         let actions = try machine.signal(name, number)
+        if name == "broker", plan.brokerKind == "home", number != Self.terminate, number != Self.kill {
+            return signalKafka(members[name]!, number, reply)
+        }
         ask(members[name]!, within: .milliseconds(500)) { [weak self] in
             guard let self else { return }
             perform(actions)
             reply(JSON.text(ControlReply(status: status)))
         }
     }
+
+    /// What does not end it is meant for Kafka itself, a child of the broker's process.
+    private func signalKafka(_ member: Member, _ number: Int32, _ reply: @escaping (String) -> Void) {
+        _ = DocumentRequest(
+            BrokerProcess.signalRequest(number), at: member.plan.socket, loop, network, by: loop.now + Self.answerLimit,
+            limit: AgentStatus.largestAnswerBytes
+        ) { [weak self] result in
+            guard let self else { return }
+            if case .failure(let error) = result { return reply(JSON.text(ControlReply(failure: error))) }
+            reply(JSON.text(ControlReply(status: status)))
+        }
+    }
+
+    private static let terminate: Int32 = 15, kill: Int32 = 9, goOn: Int32 = 18
 }
 
 /// What the broker's and the auditor's processes say of themselves.
