@@ -93,7 +93,8 @@ struct ClusterStartTests {
     }
 
     @Test(
-        "Commands say that no cluster runs", arguments: ["status", "audit", "kill edge-1", "restart edge-1", "send --events 1"])
+        "Commands say that no cluster runs",
+        arguments: ["status", "audit", "kill edge-1", "restart edge-1", "send --events 1", "chaos"])
     func noCluster(_ command: String) async throws {
         try await Workplace.use { place in
             let words = command.split(separator: " ").map(String.init)

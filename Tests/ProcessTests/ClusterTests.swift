@@ -77,6 +77,30 @@ struct ClusterTests {
         }
     }
 
+    @Test("The broker hangs: what is stored in file channels is in channels, and not missing")
+    func brokerHangs() async throws {
+        try await Workplace.use { place in
+            let cluster = place.cluster("hang")
+            try await cluster.up("topologies/durable.yaml")
+            try await cluster.run("kill", "broker", "--signal", "STOP")
+            // Written by hand: `send` would wait for what is read from Kafka.
+            let lines = (0..<500).map { "x line=edge-1/\($0)\n" }.joined()
+            try Files.write(lines, to: "\(cluster.stateDirectory)/agents/edge-1/logs/app.log")
+            try await eventually("all are safe on a disk") {
+                try await cluster.status().streams.contains { $0.agent == "edge-1" && $0.safe == 500 }
+            }
+            let audit = try await cluster.run("audit", expecting: 1)
+            #expect(
+                audit.output.hasSuffix(
+                    "0 missing, 0 duplicates, 0 unverified, 500 still in channels: NOT SETTLED, use --wait\n"),
+                "\(audit.story)")
+            try await cluster.run("kill", "broker", "--signal", "CONT")
+            let settled = try await cluster.audit()
+            #expect(settled.ok && settled.report.streams.map(\.delivered).reduce(0, +) == 500, "\(settled.verdict)")
+            try await cluster.down()
+        }
+    }
+
     private func accepted(_ member: String, _ cluster: Cluster) async throws -> Int {
         let status = try await cluster.status().members.first { $0.name == member }?.status
         return status.map { MemberFigures($0).accepted } ?? 0

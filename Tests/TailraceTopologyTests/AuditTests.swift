@@ -81,12 +81,10 @@ struct AuditTests {
         func member(
             _ name: String, _ state: ClusterStatus.Member.State, answers: Bool, stores: Bool, _ agent: AgentStatus.State
         ) -> ClusterStatus.Member {
-            let channel = AgentStatus.Component(
-                name: "a.channels.c", kind: .channel, type: "file", health: .ok, gauges: ["events": 10])
             return ClusterStatus.Member(
                 name: name, role: .agent, tier: "t", state: state, pid: 1, port: 1, exitStatus: nil, starts: 1, log: "/l",
-                trouble: "", isAnswering: answers, storesEvents: stores,
-                status: AgentStatus(agent: "a", pid: 1, state: agent, components: [channel]))
+                trouble: "", isAnswering: answers, heldEvents: 10, storesEvents: stores,
+                status: AgentStatus(agent: "a", pid: 1, state: agent))
         }
         var status = LiveViewTests.status(0, at: 0)
         status.members = [

@@ -125,7 +125,7 @@ struct LiveViewTests {
             ClusterStatus.Member(
                 name: name, role: .agent, tier: "t", state: state, pid: status?.pid ?? 0, port: 1, exitStatus: exit, starts: 1,
                 log: "/l", trouble: "",
-                isAnswering: state == .ready, storesEvents: false, status: status)
+                isAnswering: state == .ready, heldEvents: 0, storesEvents: false, status: status)
         }
         return ClusterStatus(
             cluster: "two-tier", phase: "running", supervisor: 1, bootstrapServers: "127.0.0.1:9", failure: "",

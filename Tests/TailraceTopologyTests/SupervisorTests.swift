@@ -18,6 +18,8 @@ import Testing
         private var servers: [String: DocumentServer] = [:]
         private var served: [String: Int] = [:]
         var streams: [String: [AgentStatus.Stream]] = [:]
+        /// Type, and events in it.
+        var channels: [String: (String, Int)] = [:]
         /// Their sockets take questions and do not answer.
         var isDeaf: Set<String> = []
 
@@ -55,8 +57,13 @@ import Testing
                     #expect(request == "GET status")
                     guard !isDeaf.contains(member.name) else { return }
                     if member.role == .agent {
+                        let components = channels[member.name].map { type, events in
+                            AgentStatus.Component(
+                                name: "c", kind: .channel, type: type, health: .ok, gauges: ["events": events])
+                        }
                         let status = AgentStatus(
-                            agent: member.name, pid: 7, state: .running, streams: streams[member.name] ?? [])
+                            agent: member.name, pid: 7, state: .running, components: components.map { [$0] } ?? [],
+                            streams: streams[member.name] ?? [])
                         return reply(JSON.text(status))
                     }
                     var status = HelperStatus(pid: 7, isReady: true)
@@ -125,6 +132,24 @@ import Testing
         try cluster.run("ready again") { cluster.supervisor.machine.states["edge-1"] == .ready }
         known = cluster.supervisor.book.known
         #expect(known.map(\.state) == [.ended])
+        try cluster.end()
+    }
+
+    /// For the audit: of its last two answers the fuller one, and that it stores also when it is gone.
+    @Test func whatAChannelHoldsIsRemembered() throws {
+        let cluster = try Cluster()
+        func member() -> ClusterStatus.Member { cluster.supervisor.status.members.first { $0.name == "edge-1" }! }
+        cluster.channels["edge-1"] = ("file", 500)
+        try cluster.run("500 events") { member().heldEvents == 500 }
+        cluster.channels["edge-1"] = ("file", 0)
+        try cluster.run("an answer with 0") { member().status?.components.first?.gauges["events"] == 0 }
+        #expect(member().heldEvents == 500)
+        try cluster.run("two answers with 0") { member().heldEvents == 0 }
+        try cluster.run("all ready") { cluster.supervisor.machine.phase == .running }
+        #expect(cluster.supervisor.status.holdings == ChannelHoldings())
+        _ = try cluster.ask(ControlRequest(.signal, member: "edge-1", signal: SIGKILL))
+        try cluster.run("its end") { cluster.supervisor.machine.states["edge-1"] == .exited(status: 137) }
+        #expect(cluster.supervisor.status.holdings == ChannelHoldings(silent: ["edge-1"]))
         try cluster.end()
     }
 

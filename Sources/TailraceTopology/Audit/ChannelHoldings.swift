@@ -16,7 +16,7 @@ extension ClusterStatus {
         var holdings = ChannelHoldings()
         for member in members where member.role == .agent {
             if member.state == .ready, member.isAnswering, let status = member.status, status.state == .running {
-                holdings.events += UInt64(max(0, MemberFigures(status).channelEvents))
+                holdings.events += UInt64(max(0, member.heldEvents))
             } else if member.storesEvents {
                 holdings.silent.append(member.name)
             }

@@ -20,6 +20,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         package var trouble: String
         /// It has answered the last question; one that is stopped or busy runs and does not.
         package var isAnswering: Bool
+        /// In its channels: the most of its last two answers. What one agent has handed on since may not be in the other's yet.
+        package var heldEvents: Int
         /// An agent with a channel that outlives its process, as far as it was ever asked.
         package var storesEvents: Bool
         /// What the agent says of itself; nil: not an agent, or no answer.

@@ -24,6 +24,7 @@ extension Supervisor {
             name: member.plan.name, role: member.plan.role, tier: member.plan.tier, state: state,
             pid: member.agent?.pid ?? member.helper?.pid ?? 0, port: member.plan.port, exitStatus: member.exitStatus,
             starts: member.starts, log: member.plan.log, trouble: member.helper?.trouble ?? "",
-            isAnswering: member.isAnswering, storesEvents: member.storesEvents, status: member.agent)
+            isAnswering: member.isAnswering, heldEvents: member.heldEvents, storesEvents: member.storesEvents,
+            status: member.agent)
     }
 }

@@ -17,6 +17,9 @@ package final class Supervisor {
         var helper: HelperStatus?
         /// Whether it answered the last question.
         var isAnswering = false
+        /// In its channels, at its last two answers of this run.
+        private var lastHeld: [Int] = []
+        var heldEvents: Int { lastHeld.max() ?? 0 }
         /// Of all its runs: what it has stored is there after its end.
         var storesEvents = false
 
@@ -24,6 +27,16 @@ package final class Supervisor {
             self.plan = plan
             log = try MemberLog(path: plan.log)
         }
+
+        func heard(_ status: AgentStatus) {
+            agent = status
+            lastHeld = lastHeld.suffix(1) + [MemberFigures(status).channelEvents]
+            // While it starts it may not name them yet.
+            let channels = status.components.filter { $0.kind == .channel }
+            if !channels.isEmpty { storesEvents = channels.contains { $0.type != "memory" } }
+        }
+        /// A run begins, or has ended: nothing is known of it any more.
+        func forget() { (agent, helper, isAnswering, lastHeld) = (nil, nil, false, []) }
     }
 
     let plan: ClusterPlan
@@ -88,7 +101,8 @@ package final class Supervisor {
 
     private func spawn(_ member: Member) {
         member.starts += 1
-        (member.agent, member.helper, member.exitStatus) = (nil, nil, nil)
+        member.exitStatus = nil
+        member.forget()
         var variables = environment.merging(member.plan.environment) { _, own in own }
         variables["TAILRACE_BOOTSTRAP_SERVERS"] = servers
         do throws(TailraceError) {
@@ -109,8 +123,8 @@ package final class Supervisor {
     private static let notStarted: Int32 = 126
 
     private func exited(_ member: Member, _ status: Int32) {
-        (member.process, member.exitStatus, member.agent, member.helper) = (nil, status, nil, nil)
-        member.isAnswering = false
+        (member.process, member.exitStatus) = (nil, status)
+        member.forget()
         member.log.append("topology: \(member.plan.name) ended with \(Self.describe(status))\n")
         if member.plan.role == .agent { book.exited(member.plan.name) }
         perform(machine.memberExited(member.plan.name, status: status, now: loop.now))
@@ -152,10 +166,7 @@ package final class Supervisor {
             let isReady: Bool
             if member.plan.role == .agent {
                 let status = try AgentStatus.read(bytes, from: member.plan.name)
-                member.agent = status
-                // While it starts it may not name them yet.
-                let channels = status.components.filter { $0.kind == .channel }
-                if !channels.isEmpty { member.storesEvents = channels.contains { $0.type != "memory" } }
+                member.heard(status)
                 isReady = status.state == .running
                 if isReady { book.heard(member.plan.name, status.streams) }
             } else {
