@@ -24,6 +24,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     private var reader: LogReader?
     private var keeper: StateKeeper?
     private var quarantine: Quarantine?
+    private var spares: SpareSegments?
     private var locks: [any DirectoryLock] = []
     private var disks: [any Disk] = []
     private var delivery = DeliveryLine(ReadPosition(segment: 0, offset: 0, number: 1, eventsBefore: 0, bytesBefore: 0))
@@ -48,6 +49,8 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     private var hasSpace = true
     private var spaceTimer: TimerID?
     private var spaceCheckedAt: Instant?
+    private var pace = PutPace()
+    private var patience: TimerID?
     private let puts: Counter, takes: Counter, duplicates: Counter, quarantined: Counter
 
     package init(_ configuration: FileChannelConfiguration, _ environment: Environment) throws(TailraceError) {
@@ -117,8 +120,10 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
             bytes: Int(recovered.end.bytes - recovered.position.bytesBefore))
         endNumber = recovered.slot.endNumber
         quarantine = Quarantine(environment, disks)
+        let spares = SpareSegments(disks, recovered.spares)
+        self.spares = spares
         keeper = StateKeeper(
-            configuration, environment, recovered.stateFile, disks, recovered.slot, index: recovered.slotIndex,
+            configuration, environment, recovered.stateFile, disks, spares, recovered.slot, index: recovered.slotIndex,
             kept: recovered.kept, useless: recovered.useless)
         var end = recovered.end
         end.number = recovered.segments.last?.endNumber ?? end.number
@@ -126,7 +131,8 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
             environment, disks, channel: recovered.channel, segments: recovered.segments, from: recovered.position, end: end,
             self)
         writer = LogWriter(
-            configuration, environment, disks, channel: recovered.channel, end: recovered.end, previous: recovered.previous,
+            configuration, environment, disks, spares, channel: recovered.channel, end: recovered.end,
+            previous: recovered.previous,
             nextSegment: recovered.nextSegment, self)
         health = .ok
         checkSpace()
@@ -159,6 +165,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
         for lock in locks { lock.release() }
         locks = []
         if let spaceTimer { environment.loop.cancel(spaceTimer) }
+        if let patience { environment.loop.cancel(patience) }
         let left = (writer?.unsafe ?? []).flatMap(\.answers) + deliveryWaiters.map(\.done)
         deliveryWaiters = []
         environment.loop.enqueue { for answer in left { answer(.failure(.stopped)) } }
@@ -177,11 +184,34 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     private var isOpen: Bool { !isStopping && hasSpace && writer != nil && writer?.refusal == nil }
 
     private func fits(_ size: BatchSize) -> Bool {
-        guard isOpen else { return false }
+        guard isOpen, !pace.isHeld else { return false }
         // A single event always fits once the channel is empty.
         if held.events == 0 && unsynced == .zero { return true }
         return held.events + unsynced.events + size.events <= configuration.capacity
             && (unsynced.bytes == 0 || unsynced.bytes + size.bytes <= configuration.unsyncedBytes)
+    }
+
+    /// After whatever changes what waits in memory.
+    private func keepPace() {
+        let waiting = unsynced.bytes + delivery.waitingBytes
+        let order = pace.update(
+            waiting: waiting, limit: configuration.memoryBytes, isCaughtUp: reader?.isCaughtUp ?? true)
+        switch order {
+        case .none: break
+        case .hold:
+            guard configuration.patienceMilliseconds > 0 else { return pace.patienceEnded() }
+            let end = environment.loop.now + .milliseconds(configuration.patienceMilliseconds)
+            patience = environment.loop.schedule(at: end) { [weak self] in
+                guard let self else { return }
+                patience = nil
+                pace.patienceEnded()
+                tellProducers()
+            }
+        case .resume:
+            if let patience { environment.loop.cancel(patience) }
+            patience = nil
+            tellProducers()
+        }
     }
 
     /// Once a second at most while something is put; each second while there is too little.
@@ -237,6 +267,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
         let id = nextID
         nextID += 1
         reservations[id] = Reservation(batch: batch, size: size)
+        keepPace()
         if !line.isEmpty { tellProducers() }
         return PutTransaction(id: id, isDuplicate: isDuplicate, self)
     }
@@ -251,6 +282,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     package func rollbackPut(_ id: UInt64) {
         guard let reservation = reservations.removeValue(forKey: id) else { return }
         unsynced -= reservation.size
+        keepPace()
         tellProducers()
     }
 
@@ -319,6 +351,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     package func take(upTo limit: BatchSize) -> TakeTransaction? {
         guard !isStopping, let batch = delivery.take(nextID, upTo: limit) else { return nil }
         defer { nextID += 1 }
+        keepPace()
         reader?.fill()
         return TakeTransaction(batch, id: nextID, self)
     }
@@ -386,6 +419,7 @@ extension FileChannel: LogWriterOwner {
         }
         self.endNumber = endNumber
         reader?.written(records, in: segment, end: end, endNumber: endNumber)
+        keepPace()
         positionMoved()
         tellProducers()
     }
@@ -406,15 +440,16 @@ extension FileChannel: LogWriterOwner {
         updateHealth()
         tellProducers()
     }
-    func full(_ segment: SegmentInfo, _ file: any File, end: Int) {
+    func closed(_ segment: SegmentInfo, _ file: any File, end: Int) {
         // What was reserved and not used goes back; when that fails, it only takes room until the segment is read.
         file.truncate(to: Int64(end)) { [environment] result in
             file.close()
-            if case .failure(let error) = result { environment.log(.debug, "a full segment keeps its room: \(error)") }
+            if case .failure(let error) = result { environment.log(.debug, "the last segment keeps its room: \(error)") }
         }
     }
     func abandoned(_ segment: SegmentInfo, _ file: any File, hasGoodRecords: Bool) {
         file.close()
+        spares?.distrust(segment)
         if !hasGoodRecords { keeper?.drop(segment) }
     }
     func useless(_ segment: SegmentInfo) { keeper?.drop(segment) }
@@ -422,9 +457,12 @@ extension FileChannel: LogWriterOwner {
 
 extension FileChannel: LogReaderOwner {
     func wantsMore(beyond bytes: Int) -> Bool { delivery.waitingBytes + bytes < configuration.memoryBytes }
+    /// What comes at the sinks' pace is bounded by that.
+    func keepsInMemory(beyond bytes: Int) -> Bool { pace.isKept || wantsMore(beyond: bytes) }
 
     func loaded(_ records: [DeliveryLine.Record]) {
         for record in records { delivery.append(record) }
+        keepPace()
         positionMoved()
         if delivery.offer != nil { tellConsumers() }
     }
@@ -432,6 +470,7 @@ extension FileChannel: LogReaderOwner {
         logged -= loss.size
         quarantined.add(loss.size.events)
         quarantine?.keep(loss)
+        spares?.distrust(loss.segment)
         tellProducers()
     }
 }

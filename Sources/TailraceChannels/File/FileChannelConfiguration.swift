@@ -18,14 +18,15 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
     package var dataDirectories: [String] = []
     package var capacity = 1_000_000
     package var transactionCapacity = 10_000
-    package var maxFileSize = 64 << 20
+    package var maxFileSize = 16 << 20
     package var minimumRequiredSpace = 500 << 20
     package var keepAliveSeconds = 3
     package var syncMode = SyncMode.commit
     package var syncIntervalMilliseconds = 5_000
     package var checkpointIntervalMilliseconds = 1_000
-    package var unsyncedBytes = 64 << 20
-    package var memoryBytes = 16 << 20
+    package var unsyncedBytes = 16 << 20
+    package var memoryBytes = 4 << 20
+    package var patienceMilliseconds = 100
     package var rememberSeconds = 7 * 86_400
 
     package init() {}
@@ -93,7 +94,8 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
             "Most events of one put; a larger batch is cut."),
         .value(
             "maxFileSize", \.maxFileSize, .within(4096...2_146_435_071), unit: "bytes",
-            "Size of a segment, which is reserved when it is opened. Flume's default is 1623195647."),
+            "Size of a segment, which is reserved when it is opened, and used again when it was read. Flume's default is 1623195647."
+        ),
         .value(
             "minimumRequiredSpace", \.minimumRequiredSpace, .within(1 << 20...1 << 50), unit: "bytes",
             "While less is free in a data directory, puts wait. Takes go on, and so do puts when space is there again."),
@@ -142,6 +144,10 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
         .value(
             "memoryBytes", \.memoryBytes, .within(4096...(1 << 34)), unit: "bytes",
             "Most bytes kept in memory for the sinks; what is behind that is read from the disk when its turn comes."),
+        .value(
+            "patience", \.patienceMilliseconds, .within(0...60_000), unit: "ms",
+            "How long puts wait, when memoryBytes are full, for the sinks to take half of it: what is taken from memory "
+                + "is never read back. Sinks that are slower, or away, hold up nothing more until they have caught up."),
         .value(
             "rememberFor", \.rememberSeconds, .within(60...31_536_000), unit: "s",
             "How long the numbers of a quiet stream are remembered, to recognise what is sent again."),

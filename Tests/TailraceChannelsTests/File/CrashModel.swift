@@ -50,9 +50,13 @@ final class CrashModel {
         let size = [4096, 4096, 8192, 20_000].randomElement(using: &random)!
         let memory = [4096, 1 << 20].randomElement(using: &random)!
         let directories = random.next() % 4 == 0 ? ["/d1", "/d2"] : []
+        // (Of a generator of its own, so that a seed stays the run that it was.)
+        var other = SeededRandom(seed: seed).split("patience")
+        let patience = other.next() % 2 == 0 ? 0 : 100
         bench = FileBench(seed: seed) {
             ($0.maxFileSize, $0.memoryBytes, $0.syncMode, $0.dataDirectories) = (size, memory, mode, directories)
             $0.syncIntervalMilliseconds = 20
+            $0.patienceMilliseconds = patience
         }
         self.random = random
     }

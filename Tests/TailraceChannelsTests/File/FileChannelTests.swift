@@ -47,6 +47,7 @@ import Testing
     @Test func aBacklogLargerThanMemoryIsReadBackInOrder() throws {
         let bench = FileBench {
             $0.memoryBytes = 4096
+            $0.patienceMilliseconds = 0
             $0.maxFileSize = 16 << 10
         }
         #expect(try bench.start())

@@ -139,6 +139,7 @@ import Testing
             let bench = FileBench(seed: 3) {
                 $0.maxFileSize = 4096
                 $0.memoryBytes = 4096
+                $0.patienceMilliseconds = 0
             }
             var isHit = false
             bench.host.files.fault = { kind, path, number in

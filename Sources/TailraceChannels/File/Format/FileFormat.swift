@@ -2,9 +2,10 @@
 //
 // A channel is a directory for its state, and one or more for its data. The data is a log of segments; segment n lies in data
 // directory n modulo their count, under the name `segment-` and n in 16 decimal digits. Numbers only grow and are never used
-// twice, so that no bytes of a former file can pass for a later one's.
+// twice, so that no bytes of a former file can pass for a later one's: a file that was read to its end becomes a spare, and the
+// next segment is written over it.
 //
-//     segment   = prologue record*                      preallocated with zeros, cut to its end when the next one begins
+//     segment   = prologue record*                      preallocated; what follows the last record means nothing
 //     record    = frame payload padding frame           the second frame has another mark and is otherwise the same
 //     payload   = meta envelope content                 of a batch; of a `head` and a `close`: a snapshot, as the meta
 //
@@ -36,14 +37,21 @@ package enum FileFormat {
     package static let stateName = "state"
     package static let quarantinePrefix = "quarantine-"
     private static let segmentPrefix = "segment-"
+    private static let sparePrefix = "spare-"
 
-    package static func name(ofSegment number: UInt64) -> String {
+    package static func name(ofSegment number: UInt64) -> String { segmentPrefix + digits(number) }
+    package static func segment(named name: String) -> UInt64? { Self.number(name, behind: segmentPrefix) }
+    /// A file to be used again, by the number of the segment that it was last.
+    package static func name(ofSpare number: UInt64) -> String { sparePrefix + digits(number) }
+    package static func spare(named name: String) -> UInt64? { Self.number(name, behind: sparePrefix) }
+
+    private static func digits(_ number: UInt64) -> String {
         let digits = String(number)
-        return segmentPrefix + String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
+        return String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
     }
-    package static func segment(named name: String) -> UInt64? {
-        guard name.hasPrefix(segmentPrefix), name.utf8.count >= segmentPrefix.utf8.count + 16 else { return nil }
-        return UInt64(name.dropFirst(segmentPrefix.count))
+    private static func number(_ name: String, behind prefix: String) -> UInt64? {
+        guard name.hasPrefix(prefix), name.utf8.count >= prefix.utf8.count + 16 else { return nil }
+        return UInt64(name.dropFirst(prefix.utf8.count))
     }
     /// Flume's own data files: `log-1`, `log-1.meta`.
     static func isFlumes(_ name: String) -> Bool {

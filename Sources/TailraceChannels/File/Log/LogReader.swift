@@ -19,6 +19,8 @@ protocol LogReaderOwner: AnyObject {
     func lost(_ loss: LogLoss)
     /// Whether more is wanted in memory than what it has, and so many bytes that it will be given.
     func wantsMore(beyond bytes: Int) -> Bool
+    /// The same for what has just been written and is in memory still.
+    func keepsInMemory(beyond bytes: Int) -> Bool
 }
 
 /// Brings records into memory in the order of the log. While the sinks keep up they come straight from the writer; what did not
@@ -73,7 +75,7 @@ final class LogReader {
         for (index, record) in records.enumerated() {
             let next = index + 1 < records.count ? records[index + 1].offset : offset
             let position = place(record.frame, record.offset, segment.number)
-            guard owner.wantsMore(beyond: bytes) else {
+            guard owner.keepsInMemory(beyond: bytes) else {
                 // Enough for now: this one and those behind it are read when their turn comes.
                 cursor = position
                 isCaughtUp = false

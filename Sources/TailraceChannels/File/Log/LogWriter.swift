@@ -37,6 +37,7 @@ final class LogWriter {
     private let configuration: FileChannelConfiguration
     private let environment: Environment
     private let disks: [any Disk]
+    private let spares: SpareSegments
     private let channel: UInt64
     private weak var owner: (any LogWriterOwner)?
 
@@ -61,10 +62,12 @@ final class LogWriter {
     let syncs: Counter, syncTime: Counter, writeFailures: Counter
 
     init(
-        _ configuration: FileChannelConfiguration, _ environment: Environment, _ disks: [any Disk], channel: UInt64,
-        end: LogEnd, previous: (segment: UInt64, end: Int, number: UInt64)?, nextSegment: UInt64, _ owner: any LogWriterOwner
+        _ configuration: FileChannelConfiguration, _ environment: Environment, _ disks: [any Disk], _ spares: SpareSegments,
+        channel: UInt64, end: LogEnd, previous: (segment: UInt64, end: Int, number: UInt64)?, nextSegment: UInt64,
+        _ owner: any LogWriterOwner
     ) {
         (self.configuration, self.environment, self.disks, self.channel) = (configuration, environment, disks, channel)
+        self.spares = spares
         (self.end, self.previous, self.nextSegment, self.owner) = (end, previous, nextSegment, owner)
         syncs = environment.counter("syncs_total")
         syncTime = environment.counter("sync_microseconds_total")
@@ -233,8 +236,12 @@ final class LogWriter {
 
     /// Its name survives a crash before anything in it is answered.
     private func openNext(_ done: @escaping (Result<Open, TailraceError>) -> Void) {
-        let number = nextSegment, index = Int(number % UInt64(disks.count)), disk = disks[index]
+        let number = nextSegment, index = Int(number % UInt64(disks.count))
         nextSegment += 1
+        spares.use(for: SegmentInfo(number: number, disk: index)) { [self] in openNext(number, index, done) }
+    }
+    private func openNext(_ number: UInt64, _ index: Int, _ done: @escaping (Result<Open, TailraceError>) -> Void) {
+        let disk = disks[index]
         disk.open(FileFormat.name(ofSegment: number), preallocating: Int64(configuration.maxFileSize)) { [self] result in
             switch result {
             case .failure(let error):
@@ -274,7 +281,7 @@ final class LogWriter {
         guard var open = current else { return }
         guard !open.isSynced else {
             current = nil
-            owner?.full(open.info, open.file, end: open.offset)
+            open.file.close()
             return self.open()
         }
         sync(&open) { [self] in pump() }
@@ -358,7 +365,7 @@ final class LogWriter {
             }
             end = after
             owner?.written([], in: open.info, end: open.offset + bytes, endNumber: after.number)
-            owner?.full(open.info, open.file, end: open.offset + bytes)
+            owner?.closed(open.info, open.file, end: open.offset + bytes)
             done(true)
         }
     }
@@ -373,8 +380,8 @@ protocol LogWriterOwner: AnyObject {
     /// Never were the channel's.
     func failed(_ puts: [PendingPut])
     func hasRoom()
-    /// The log goes on in another one.
-    func full(_ segment: SegmentInfo, _ file: any File, end: Int)
+    /// The last one, at an orderly stop.
+    func closed(_ segment: SegmentInfo, _ file: any File, end: Int)
     func abandoned(_ segment: SegmentInfo, _ file: any File, hasGoodRecords: Bool)
     /// A file without a good record.
     func useless(_ segment: SegmentInfo)

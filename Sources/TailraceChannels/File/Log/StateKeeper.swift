@@ -5,6 +5,7 @@ final class StateKeeper {
     private let environment: Environment
     private let file: any File
     private let disks: [any Disk]
+    private let spares: SpareSegments
     private let interval: Duration
     private var slot: StateSlot
     /// The slot that is written next; the other one is good.
@@ -22,9 +23,10 @@ final class StateKeeper {
 
     init(
         _ configuration: FileChannelConfiguration, _ environment: Environment, _ file: any File, _ disks: [any Disk],
-        _ slot: StateSlot, index: Int, kept: [SegmentInfo], useless: [SegmentInfo]
+        _ spares: SpareSegments, _ slot: StateSlot, index: Int, kept: [SegmentInfo], useless: [SegmentInfo]
     ) {
         (self.environment, self.file, self.disks, self.slot, self.index) = (environment, file, disks, slot, index)
+        self.spares = spares
         (position, endNumber, self.kept, self.useless) = (slot.position, slot.endNumber, kept, useless)
         interval = .milliseconds(configuration.checkpointIntervalMilliseconds)
         if !useless.isEmpty || kept.first.map({ $0.number < slot.position.segment }) == true { setTimer() }
@@ -33,6 +35,8 @@ final class StateKeeper {
     func moved(to position: ReadPosition, endNumber: UInt64) {
         guard position != self.position || endNumber != self.endNumber else { return }
         (self.position, self.endNumber) = (position, endNumber)
+        // A segment that was read becomes the next one's file: the sooner, the fewer files there are.
+        if failures == 0, !isEnding, kept.first.map({ $0.number < position.segment }) == true { return store() }
         setTimer()
     }
     func has(_ segment: SegmentInfo) {
@@ -114,14 +118,16 @@ final class StateKeeper {
             return
         }
         isBusy = true
-        let disk = disks[old.disk]
-        disk.remove(FileFormat.name(ofSegment: old.number)) { [self] result in
+        let gone: Completion = { [self] result in
             if case .failure(let error) = result, error.code != "file.missing" { return deleted(old, error) }
-            disk.sync { [self] result in
+            disks[old.disk].sync { [self] result in
                 if case .failure(let error) = result { return deleted(old, error) }
                 deleted(old, nil)
             }
         }
+        let isRead = useless.isEmpty
+        if isRead, spares.wants(old) { return spares.add(old, gone) }
+        disks[old.disk].remove(FileFormat.name(ofSegment: old.number), gone)
     }
     private func deleted(_ segment: SegmentInfo, _ error: TailraceError?) {
         isBusy = false
@@ -131,6 +137,7 @@ final class StateKeeper {
             setTimer()
         } else {
             failures = 0
+            spares.forget(segment)
             useless.removeAll { $0.number == segment.number }
             kept.removeAll { $0.number == segment.number }
         }

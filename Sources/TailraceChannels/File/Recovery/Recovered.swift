@@ -9,6 +9,8 @@ struct Recovered {
     /// All files with records, and those without.
     var kept: [SegmentInfo]
     var useless: [SegmentInfo]
+    /// Files for the next segments.
+    var spares: [SegmentInfo]
     var position: ReadPosition
     var end: LogEnd
     var previous: (segment: UInt64, end: Int, number: UInt64)?

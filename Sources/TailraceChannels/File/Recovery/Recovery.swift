@@ -22,6 +22,7 @@ final class Recovery {
     private var random: SeededRandom
     private var segments: [Segment] = []
     private var useless: [SegmentInfo] = []
+    private var spares: [SegmentInfo] = []
     private var highestSegment: UInt64 = 0
     private var state: (slot: StateSlot, index: Int)?
     private var stateFile: (any File)?
@@ -71,6 +72,9 @@ final class Recovery {
                 for entry in entries {
                     if FileFormat.isFlumes(entry.name) {
                         throw .channelForeign(disk.directory + "/" + entry.name, "a data file of Flume's own file channel")
+                    }
+                    if let number = FileFormat.spare(named: entry.name), entry.kind == .file {
+                        spares.append(SegmentInfo(number: number, disk: index))
                     }
                     guard let number = FileFormat.segment(named: entry.name), entry.kind == .file else { continue }
                     segments.append(Segment(info: SegmentInfo(number: number, disk: index), size: Int(entry.size)))
@@ -383,6 +387,7 @@ final class Recovery {
                     .success(
                         Recovered(
                             channel: channel, memory: memory, segments: wanted, kept: segments.map(\.info), useless: useless,
+                            spares: spares,
                             position: position, end: end,
                             previous: last.map { ($0.info.number, summary.end, summary.log.number) },
                             nextSegment: max(highestSegment, position.segment) + 1, stateFile: stateFile!, slot: slot,
