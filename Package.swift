@@ -46,7 +46,7 @@ let package = Package(
         library("TailraceChannels", ["TailraceCore", "TailraceWire"]),
         library("TailraceRPC", ["TailraceCore", "TailraceWire", "CWire", "CProtobufC", "CLZ4", "CZstd"]),
         library("TailraceAvro", ["TailraceCore"]),
-        library("TailraceKafka", ["TailraceCore", "TailraceAvro"]),
+        library("TailraceKafka", ["TailraceCore", "TailraceAvro", "TailraceChannels"]),
         library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSinks", ["TailraceCore"]),
 

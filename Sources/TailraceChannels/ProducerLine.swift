@@ -1,7 +1,7 @@
-import TailraceCore
+package import TailraceCore
 
 /// Who waits for room in a channel: one line, one place each, nobody overtakes.
-final class ProducerLine {
+package final class ProducerLine {
     private struct Place {
         let producer: any ChannelProducer
         var size: BatchSize
@@ -11,25 +11,27 @@ final class ProducerLine {
     private var places: [Place] = []
     private var isQueued = false
 
-    var isEmpty: Bool { places.isEmpty }
+    package init() {}
+
+    package var isEmpty: Bool { places.isEmpty }
 
     /// Whether this producer may be served before all others.
-    func isFirst(_ producer: (any ChannelProducer)?) -> Bool {
+    package func isFirst(_ producer: (any ChannelProducer)?) -> Bool {
         places.isEmpty || producer != nil && places[0].producer === producer
     }
 
     /// Takes a place, or keeps the one that it has with what it wants now.
-    func wait(_ producer: any ChannelProducer, for size: BatchSize) {
+    package func wait(_ producer: any ChannelProducer, for size: BatchSize) {
         if let index = places.firstIndex(where: { $0.producer === producer }) {
             (places[index].size, places[index].isFresh) = (size, true)
         } else {
             places.append(Place(producer: producer, size: size, isFresh: true))
         }
     }
-    func leave(_ producer: any ChannelProducer) { places.removeAll { $0.producer === producer } }
+    package func leave(_ producer: any ChannelProducer) { places.removeAll { $0.producer === producer } }
 
     /// Tells the first, in a later turn, if what it wants fits; the next one follows a turn later.
-    func tell(_ channel: any EventChannel, on loop: any EventLoop, fits: @escaping (BatchSize) -> Bool) {
+    package func tell(_ channel: any EventChannel, on loop: any EventLoop, fits: @escaping (BatchSize) -> Bool) {
         guard !isQueued, let first = places.first, fits(first.size) else { return }
         isQueued = true
         loop.enqueue { [weak self, weak channel] in

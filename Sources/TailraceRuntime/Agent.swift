@@ -24,6 +24,7 @@ package final class Agent {
     struct Group {
         let name: String
         let runner: SinkRunner
+        let channel: any EventChannel
     }
 
     package let name: String
@@ -93,7 +94,7 @@ package final class Agent {
                     takes: 64 * members.count, size: BatchSize(events: .max, bytes: 64 << 20))
                 let runner = SinkRunner(
                     channel, members, try plan.makeProcessor(), window: window, environment.named(plan.name))
-                groups.append(Group(name: plan.name, runner: runner))
+                groups.append(Group(name: plan.name, runner: runner, channel: channel))
             }
         } catch { return fail(error, done) }
         startAll(sinks.map(\.sink)) { [self] result in
@@ -151,7 +152,10 @@ package final class Agent {
         environment.log(.info, "agent \(name) stops, within \(time.text)")
         stopAll(sources.map { source in { source.source.stop(by: deadline(50), $0) } }) { [self] in
             stopAll(sources.map { source in { source.output.stop(by: deadline(70), $0) } }) { [self] in
-                stopAll(groups.map { group in { group.runner.stop(draining: true, by: deadline(85), $0) } }) { [self] in
+                let drains = groups.map { group in
+                    { group.runner.stop(draining: group.channel.isDrainedAtStop, by: deadline(85), $0) }
+                }
+                stopAll(drains) { [self] in
                     stopAll(sinks.map { sink in { sink.sink.stop(by: deadline(95), $0) } }) { [self] in
                         let left = channels.reduce(0) { $0 + $1.channel.held.events }
                         stopAll(channels.map { channel in { channel.channel.stop(by: deadline(100), $0) } }) { [self] in

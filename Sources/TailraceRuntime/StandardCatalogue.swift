@@ -17,6 +17,7 @@ extension Catalogue {
         catalogue.add(source: KafkaSource.self)
         catalogue.add(channel: MemoryChannel.self)
         catalogue.add(channel: FileChannel.self)
+        catalogue.add(channel: KafkaChannel.self)
         catalogue.add(sink: RPCSink.self)
         catalogue.add(sink: KafkaSink.self)
         catalogue.add(sink: LoggerSink.self)

@@ -21,14 +21,22 @@ struct WiringCheck {
         for channel in plan.channels { check(channel) }
     }
 
+    /// Whether a channel is filled and emptied by others too.
+    private func isShared(_ name: String) -> Bool {
+        plan.channels.first { $0.part.name == name }?.part.configuration is any SharedChannelConfiguration
+    }
+
     private mutating func checkLists() {
         if lines[.channels].list == nil { tellMissing("channels", "every agent needs a channel", .error) }
         let hasSources = lines[.sources].list != nil, hasSinks = lines[.sinks].list != nil
+        let areShared = !channelNames.isEmpty && channelNames.allSatisfy(isShared)
         switch (hasSources, hasSinks) {
         case (false, false): tellMissing("sources", "it has neither sources nor sinks, so there is nothing to do", .error)
-        case (false, true): tellMissing("sources", "it has no sources: nothing comes into its channels", .warning)
-        case (true, false): tellMissing("sinks", "it has no sinks: its channels fill up and stay full", .warning)
-        case (true, true): break
+        case (false, true) where !areShared:
+            tellMissing("sources", "it has no sources: nothing comes into its channels", .warning)
+        case (true, false) where !areShared:
+            tellMissing("sinks", "it has no sinks: its channels fill up and stay full", .warning)
+        default: break
         }
     }
     private mutating func tellMissing(_ list: String, _ message: String, _ severity: ConfigurationProblem.Severity) {
@@ -103,6 +111,7 @@ struct WiringCheck {
         let type = line(.channels, name, "type")
         switch (isFed, isDrained) {
         case (true, true): break
+        case (true, false) where isShared(name), (false, true) where isShared(name): break
         case (false, false):
             tell(
                 type, .warning, "configuration.unused-channel", channel.fullName, "no source and no sink uses this channel",

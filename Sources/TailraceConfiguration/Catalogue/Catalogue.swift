@@ -85,6 +85,11 @@ package struct CatalogueSection<Make> {
         let types = entries.map(\.type).joined(separator: ", ")
         if let known = flume.first(where: { $0.isNamed(type.value) }) {
             let name = known.alias ?? known.className
+            if let refusal = known.refusal {
+                return type.problem(
+                    .error, "configuration.unsupported", prefix: prefix,
+                    "Flume's \(noun) \"\(name)\" is not supported: \(refusal.reason)", fix: refusal.instead)
+            }
             return type.problem(
                 .error, "configuration.unsupported", prefix: prefix,
                 "Flume's \(noun) \"\(name)\" is not supported by this version of Tailrace", fix: "use one of \(types)")

@@ -6,8 +6,11 @@ enum FlumeTypes {
         var className: String
         var names: [String] { (alias.map { [$0] } ?? []) + [className] }
         func isNamed(_ text: String) -> Bool { names.contains { TypeName.same($0, text) } }
-        init(_ alias: String?, _ className: String) {
+        /// Why it will not be supported, and the nearest thing that works; nil: nothing special.
+        var refusal: (reason: String, instead: String)?
+        init(_ alias: String?, _ className: String, refusal: (reason: String, instead: String)? = nil) {
             (self.alias, self.className) = (alias, "org.apache.flume." + className)
+            self.refusal = refusal
         }
     }
 
@@ -25,8 +28,19 @@ enum FlumeTypes {
     ]
     static let channels = [
         Known("memory", "channel.MemoryChannel"), Known("file", "channel.file.FileChannel"),
-        Known("jdbc", "channel.jdbc.JdbcChannel"), Known("spillablememory", "channel.SpillableMemoryChannel"),
-        Known(nil, "channel.kafka.KafkaChannel"), Known(nil, "channel.PseudoTxnMemoryChannel"),
+        Known(
+            "jdbc", "channel.jdbc.JdbcChannel",
+            refusal: (
+                "it keeps events in an embedded Java database",
+                "use type = file, which is durable too, or type = org.apache.flume.channel.kafka.KafkaChannel"
+            )), Known("spillablememory", "channel.SpillableMemoryChannel"),
+        Known(nil, "channel.kafka.KafkaChannel"),
+        Known(
+            nil, "channel.PseudoTxnMemoryChannel",
+            refusal: (
+                "it has no transactions: what a sink could not deliver is lost; Flume has it for tests only",
+                "use type = memory, with the same capacity"
+            )),
     ]
     static let sinks = [
         Known("avro", "sink.AvroSink"), Known("thrift", "sink.ThriftSink"), Known("logger", "sink.LoggerSink"),

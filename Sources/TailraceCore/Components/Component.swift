@@ -73,6 +73,11 @@ package protocol EventChannel: Component {
     /// For reload: no signal after it. What it has open is given back, or ignored when it is settled later.
     func remove(_ producer: any ChannelProducer)
     func remove(_ consumer: any ChannelConsumer)
+    /// Whether a stop goes on, within its time, until the channel is empty. One that others fill too would never be.
+    var isDrainedAtStop: Bool { get }
+}
+extension EventChannel {
+    package var isDrainedAtStop: Bool { true }
 }
 
 package protocol ChannelProducer: AnyObject { func channelHasRoom(_ channel: any EventChannel) }

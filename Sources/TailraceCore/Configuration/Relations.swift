@@ -18,3 +18,6 @@ package protocol DurableChannelConfiguration: ComponentConfiguration {}
 package protocol ChannelCapacityConfiguration: ComponentConfiguration {
     var largestPutEvents: Int { get }
 }
+
+/// Of a channel that others fill and empty too: it may have no source here, or no sink.
+package protocol SharedChannelConfiguration: ComponentConfiguration {}

@@ -33,33 +33,12 @@ package struct KafkaSourceConfiguration: BatchingConfiguration {
                     .error, code: "kafka.no-topics", key: "kafka.topics", message: "the source names no topic to read",
                     fix: "set kafka.topics (names separated by commas) or kafka.topics.regex"))
         }
-        if group.isEmpty {
-            problems.append(
-                ConfigurationProblem(
-                    .error, code: "kafka.no-group", key: "kafka.consumer.group.id", message: "the group's name is empty",
-                    fix: "give it a name, or remove the line for \"flume\""))
-        }
+        if group.isEmpty { problems.append(ClientSettings.emptyGroup) }
         return problems
     }
 
-    /// What the client gets: the file's settings over the source's defaults.
     func consumerSettings() throws(TailraceError) -> [String: String] {
-        let defaults = [
-            "bootstrap.servers": bootstrapServers,
-            "group.id": group,
-            // The Java client's default.
-            "auto.offset.reset": "latest",
-            // The Java client reads what aborted transactions wrote; nobody wants that in his logs.
-            "isolation.level": "read_committed",
-            "socket.nagle.disable": "true",
-            // Read ahead per partition: bounded by bytes, and enough for some batches.
-            "queued.min.messages": String(max(10_000, 4 * batchSize)),
-            "queued.max.messages.kbytes": "8192",
-        ]
-        var settings = defaults.merging(try consumer.resolved()) { _, given in given }
-        // Offsets are committed when the events are safe, and by this source alone.
-        settings["enable.auto.commit"] = "false"
-        settings["enable.auto.offset.store"] = "false"
-        return settings
+        // The Java client's default is the latest.
+        try consumer.groupSettings(bootstrapServers, group: group, reset: "latest", readAhead: 4 * batchSize)
     }
 }

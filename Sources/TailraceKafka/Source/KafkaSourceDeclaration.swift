@@ -62,10 +62,7 @@ extension KafkaSource {
             return "deprecated since Flume 1.7: use kafka.consumer.group.id"
         },
         .custom("zookeeperConnect", unit: "text", "Not supported: brokers are not looked up in ZooKeeper.") {
-            _, _, _ throws(TailraceError) in
-            throw TailraceError(
-                code: "kafka.zookeeper", message: "brokers and offsets are not looked up in ZooKeeper",
-                fix: "remove the line and set kafka.bootstrap.servers")
+            _, _, _ throws(TailraceError) in throw ClientSettings.zookeeper
         },
         .ignored("migrateZookeeperOffsets", because: "offsets are Kafka's own since 0.9; ZooKeeper is not asked"),
     ]
