@@ -61,6 +61,24 @@ struct ClusterStartTests {
         }
     }
 
+    @Test("A Kafka that cannot start: its last lines are told, and nothing is left")
+    func kafkaCannotStart() async throws {
+        try await Workplace.use { place in
+            try Files.makeFolder(place.file("kafka/bin"))
+            for name in ["kafka-storage.sh", "kafka-server-start.sh"] {
+                try Files.write("#!/bin/sh\necho kafka: no Java found >&2\nexit 1\n", to: place.file("kafka/bin/\(name)"))
+                #expect(chmod(place.file("kafka/bin/\(name)"), 0o755) == 0)
+            }
+            let cluster = place.cluster("home")
+            let up = try await cluster.run(
+                "up", "-d", "topologies/chaos.yaml", expecting: 1, environment: ["KAFKA_HOME": place.file("kafka")])
+            #expect(up.errors.contains("broker ended with exit status 1 before it was ready"), "\(up.errors)")
+            #expect(up.errors.contains("kafka: no Java found\n"), "\(up.errors)")
+            #expect(!up.errors.contains("does not answer"), "\(up.errors)")
+            #expect(cluster.processes().isEmpty)
+        }
+    }
+
     @Test("All mistakes of a topology file at once, by line and column")
     func mistakes() async throws {
         try await Workplace.use { place in

@@ -107,7 +107,7 @@ package final class BrokerProcess {
         if SystemCall.names(in: home.dataDirectory)?.contains("meta.properties") == true { return startServer() }
         var random = SeededRandom(seed: randomSeed())
         try run(home.formatCommand(clusterID: KafkaHome.clusterID(&random)), "format") { [self] status in
-            guard status == 0 else { return fail("kafka-storage.sh format ended with exit status \(status)") }
+            guard status == 0 else { return failed("kafka-storage.sh format", status, log: "format") }
             startServer()
         }
     }
@@ -117,7 +117,7 @@ package final class BrokerProcess {
         do throws(TailraceError) {
             try run(plan.kafka.startCommand, "kafka") { [self] status in
                 if isStopping { return ended(0) }
-                fail("Kafka ended with exit status \(status)")
+                failed("Kafka", status, log: "kafka")
             }
             createTopics()
         } catch { fail(error.description) }
@@ -126,7 +126,7 @@ package final class BrokerProcess {
     private func run(_ command: [String], _ name: String, _ exited: @escaping (Int32) -> Void) throws(TailraceError) {
         var member = plan.member("broker")!
         member.arguments = command
-        let log = try MemberLog(path: "\(member.directory)/\(name).log")
+        let log = try MemberLog(path: logPath(name))
         let variables = plan.kafka.environment(heap: SystemCall.variable("KAFKA_HEAP_OPTS"))
         kafka = try MemberProcess(member, environment: variables, processes, loop, log) { [self] status in
             kafka = nil
@@ -156,8 +156,15 @@ package final class BrokerProcess {
         }
     }
 
+    private func logPath(_ name: String) -> String { "\(plan.member("broker")!.directory)/\(name).log" }
+
+    /// With what it printed last: who reads that the cluster could not start is to see why.
+    private func failed(_ program: String, _ status: Int32, log: String) {
+        fail("\(program) ended with exit status \(status). Its last lines:\n\(LogTail.read(logPath(log), lines: 8))")
+    }
+
     private func fail(_ reason: String) {
-        say("broker: \(reason); its log is in \(plan.member("broker")!.directory)")
+        say("broker: \(reason)\nbroker: all logs are in \(plan.member("broker")!.directory)")
         guard !isStopping else { return }
         isStopping = true
         server?.close()

@@ -191,8 +191,9 @@ package final class Supervisor {
             switch request.command {
             case .status: reply(JSON.text(ControlReply(status: status)))
             case .down:
-                stop()
+                // First the answer: where nobody runs any more, the stop closes this very connection.
                 reply(JSON.text(ControlReply(status: status)))
+                stop()
             case .restart:
                 perform(try machine.restart(request.member ?? "", now: loop.now))
                 reply(JSON.text(ControlReply(status: status)))
