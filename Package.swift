@@ -47,6 +47,8 @@ let package = Package(
         library("TailraceRPC", ["TailraceCore", "TailraceWire", "CWire", "CProtobufC", "CLZ4", "CZstd"]),
         library("TailraceAvro", ["TailraceCore"]),
         library("TailraceKafka", ["TailraceCore", "TailraceAvro", "TailraceChannels"]),
+        library("TailraceInterceptors", ["TailraceCore", "TailracePatterns"]),
+        library("TailraceSerializers", ["TailraceCore"]),
         library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSinks", ["TailraceCore"]),
 
@@ -60,7 +62,7 @@ let package = Package(
             "TailraceRuntime",
             [
                 "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceChannels", "TailraceRPC", "TailraceKafka",
-                "TailraceSources", "TailraceSinks", "TailraceIO", "TailraceRdkafka",
+                "TailraceSources", "TailraceSinks", "TailraceInterceptors", "TailraceIO", "TailraceRdkafka",
             ]),
         library(
             "TailraceTopology",
@@ -100,6 +102,10 @@ let package = Package(
         tests(
             "TailraceSourcesTests",
             ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+        tests(
+            "TailraceInterceptorsTests",
+            ["TailraceInterceptors", "TailraceConfiguration", "TailracePatterns", "TailraceCore", "TailraceSimulation"]),
+        tests("TailraceSerializersTests", ["TailraceSerializers", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),
         tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "TailraceCore", "TailraceIO"]),

@@ -108,8 +108,10 @@ package final class Agent {
             for plan in assembly.sources {
                 let own = environment.named(plan.name)
                 let targets = channels.map(\.channel).filter { plan.channels.contains($0.name) }
-                let selector = ReplicatingSelector(isRequired: targets.map { !plan.optionalChannels.contains($0.name) })
-                let output = SourceOutput(targets, [], selector, acknowledge: plan.acknowledge, own)
+                var interceptors: [any Interceptor] = []
+                for part in plan.interceptors { interceptors.append(try part.make(environment.named(part.name))) }
+                let selector = plan.makeSelector(targets.map(\.name), own)
+                let output = SourceOutput(targets, interceptors, selector, acknowledge: plan.acknowledge, own)
                 let source = try plan.make(output, own)
                 output.source = source
                 sources.append(Source(source: source, output: output, type: plan.type))

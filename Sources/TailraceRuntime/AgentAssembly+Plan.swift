@@ -31,9 +31,20 @@ extension AgentAssembly {
         }
         sources = plan.sources.map { planned in
             let entry = catalogue.sources[planned.part.type]!
+            let shortNames = Dictionary(uniqueKeysWithValues: channelNames.map { ($0.value, $0.key) })
             return Source(
                 name: planned.fullName, type: entry.type, channels: planned.channels.map { channelNames[$0]! },
-                optionalChannels: planned.optionalChannels.map { channelNames[$0]! }, acknowledge: planned.acknowledge
+                acknowledge: planned.acknowledge,
+                interceptors: planned.interceptors.map { part in
+                    // The catalogue has no other interceptors.
+                    let configuration = part.configuration as! any InterceptorConfiguration
+                    return Interceptor(
+                        name: "\(planned.fullName).interceptors.\(part.name)", make: configuration.makeInterceptor)
+                },
+                makeSelector: { channels, environment in
+                    let configuration = planned.selector.configuration as! any SelectorConfiguration
+                    return configuration.makeSelector(channels.map { shortNames[$0]! }, environment)
+                }
             ) { output, environment throws(TailraceError) in
                 try entry.make(planned.part.configuration, output, environment)
             }

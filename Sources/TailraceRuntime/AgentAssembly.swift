@@ -18,13 +18,21 @@ package struct AgentAssembly {
         package var sinks: [String]
         package var makeProcessor: () throws(TailraceError) -> any SinkProcessor
     }
+    package struct Interceptor {
+        package var name: String
+        package var make: (Environment) throws(TailraceError) -> any TailraceCore.Interceptor
+    }
     package struct Source {
         package var name: String
         package var type: String
         package var channels: [String]
-        package var optionalChannels: [String]
         /// nil: safe.
         package var acknowledge: Custody?
+        package var interceptors: [Interceptor] = []
+        /// `channels`: names in the order of the output's channels.
+        package var makeSelector: (_ channels: [String], Environment) -> any ChannelSelector = { channels, _ in
+            ReplicatingSelector(isRequired: channels.map { _ in true })
+        }
         package var make: (SourceOutput, Environment) throws(TailraceError) -> any EventSource
     }
     package var name: String

@@ -1,5 +1,7 @@
 import TailraceChannels
 package import TailraceConfiguration
+import TailraceCore
+import TailraceInterceptors
 import TailraceKafka
 import TailraceRPC
 import TailraceSinks
@@ -22,6 +24,11 @@ extension Catalogue {
         catalogue.add(sink: KafkaSink.self)
         catalogue.add(sink: LoggerSink.self)
         catalogue.add(sink: NullSink.self)
+        catalogue.add(selector: ReplicatingSelectorConfiguration.declaration)
+        catalogue.add(selector: MultiplexingSelectorConfiguration.declaration)
+        catalogue.add(selector: LoadBalancingSelectorConfiguration.declaration)
+        catalogue.add(interceptor: TimestampInterceptorConfiguration.declaration)
+        catalogue.add(interceptor: StaticInterceptorConfiguration.declaration)
         catalogue.add(processor: DefaultProcessor.self)
         catalogue.add(processor: FailoverProcessor.self)
         catalogue.add(processor: LoadBalanceProcessor.self)

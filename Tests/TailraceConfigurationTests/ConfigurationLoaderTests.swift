@@ -58,7 +58,8 @@ import Testing
         #expect((plan.channels[0].part.configuration as? FakeChannelConfiguration)?.capacity == 5000)
         #expect(plan.sources.map(\.fullName) == ["edge.sources.s2", "edge.sources.s1"])
         #expect(plan.sources.map(\.channels) == [["c1"], ["c2", "c1"]])
-        #expect(plan.sources.map(\.optionalChannels) == [[], ["c2"]])
+        #expect(
+            plan.sources.map { ($0.selector.configuration as? ReplicatingSelectorConfiguration)?.optional } == [[], ["c2"]])
         #expect(plan.sources.map(\.acknowledge) == [.safe, .committed])
         #expect((plan.sources[1].part.configuration as? FakeSourceConfiguration)?.batchSize == 50)
         #expect(plan.sinks.map(\.part.name) == ["k1", "k2", "k3"])

@@ -81,8 +81,9 @@ struct WidgetConfiguration: ComponentConfiguration {
         ])
 }
 
-struct BoltConfiguration: ComponentConfiguration {
+struct BoltConfiguration: InterceptorConfiguration {
     var length = 1
+    func makeInterceptor(_ environment: Environment) throws(TailraceError) -> any Interceptor { fatalError("not used") }
     static let declaration = Declaration<BoltConfiguration>(
         type: "bolt", classNames: ["org.apache.flume.interceptor.Bolt$Builder"], summary: "A part.",
         keys: [.value("length", \.length, .within(1...9), isRequired: true, "How long.")])
@@ -244,7 +245,7 @@ struct BoltConfiguration: ComponentConfiguration {
         (
             "interceptors = a\ninterceptors.a.type = blot",
             [
-                "4 error configuration.unknown-type a.sinks.k.interceptors.a.type: there is no type \"blot\" for interceptors | did you mean \"bolt\"?"
+                "4 error configuration.unknown-type a.sinks.k.interceptors.a.type: there is no interceptor \"blot\" | did you mean \"bolt\"?"
             ]
         ),
         (

@@ -210,6 +210,7 @@ func fakeCatalogue() -> Catalogue {
     catalogue.add(processor: FakeDefault.self)
     catalogue.add(processor: FakeFailover.self)
     catalogue.add(processor: FakeBalance.self)
+    catalogue.add(selector: ReplicatingSelectorConfiguration.declaration)
     return catalogue
 }
 

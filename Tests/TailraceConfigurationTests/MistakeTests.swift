@@ -198,25 +198,25 @@ import Testing
             (
                 "a1.sources.r1.interceptors = i1\\na1.sources.r1.interceptors.i1.type = timestmap",
                 [
-                    "10 error a1.sources.r1.interceptors.i1.type: there is no type \"timestmap\" for interceptors | did you mean \"timestamp\"?"
+                    "10 error a1.sources.r1.interceptors.i1.type: there is no interceptor \"timestmap\" | did you mean \"timestamp\"?"
                 ]
             ),
             (
                 "a1.sources.r1.interceptors = i1\\na1.sources.r1.interceptors.i1.type = timestamp\\na1.sources.r1.interceptors.i1.preserveExisting = true",
                 [
-                    "10 error a1.sources.r1.interceptors.i1.type: Flume's \"timestamp\" is not supported among interceptors by this version of Tailrace | take it out of interceptors"
+                    "10 error a1.sources.r1.interceptors.i1.type: Flume's interceptor \"timestamp\" is not supported by this version of Tailrace | take it out"
                 ]
             ),
             (
                 "a1.sources.r1.interceptors = i1\\na1.sources.r1.interceptors.i1.type = org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder",
                 [
-                    "10 error a1.sources.r1.interceptors.i1.type: Flume's \"org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder\" is not supported among interceptors by this version of Tailrace | take it out of interceptors"
+                    "10 error a1.sources.r1.interceptors.i1.type: Flume's interceptor \"org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder\" is not supported by this version of Tailrace | take it out"
                 ]
             ),
             (
                 "a1.sources.r1.selector.type = multiplexing\\na1.sources.r1.selector.header = state\\na1.sources.r1.selector.mapping.CZ = c1",
                 [
-                    "9 error a1.sources.r1.selector.type: Flume's channel selector \"multiplexing\" is not supported by this version of Tailrace | remove the line, or write selector.type = replicating"
+                    "9 error a1.sources.r1.selector.type: Flume's channel selector \"multiplexing\" is not supported by this version of Tailrace | use one of replicating"
                 ]
             ),
             (
@@ -228,7 +228,7 @@ import Testing
             (
                 "a1.sources.r1.selector.header = state",
                 [
-                    "9 error a1.sources.r1.selector.header: a source has no key \"selector.header\" | remove the line; the manual lists the keys of a source"
+                    "9 error a1.sources.r1.selector.header: replicating has no key \"header\" | remove the line; the manual lists the keys of replicating"
                 ]
             ),
             (

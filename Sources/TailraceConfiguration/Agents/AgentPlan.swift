@@ -24,8 +24,8 @@ package struct PlannedSource: Equatable, Sendable {
     package var part: ConfiguredPart
     /// Names of all its channels ("c1"), in the order of the file; at least one.
     package var channels: [String]
-    /// Those of them that are tried once and not waited for.
-    package var optionalChannels: [String]
+    /// Which of them get an event. Its name is "selector".
+    package var selector: ConfiguredPart
     /// `safe` or `committed`.
     package var acknowledge: Custody
     package var interceptors: [ConfiguredPart]

@@ -32,16 +32,14 @@ struct AgentReader {
 
     /// nil: its type is unknown; the common keys were read all the same, for their mistakes.
     private mutating func read<Wiring, Make>(
-        _ member: Members.Member, _ kind: AgentLines.Kind, _ section: CatalogueSection<Make>, _ wiring: Declaration<Wiring>,
-        common: [String] = []
+        _ member: Members.Member, _ kind: AgentLines.Kind, _ section: CatalogueSection<Make>, _ wiring: Declaration<Wiring>
     ) -> Reading<Wiring>? {
         let fullName = "\(lines.name).\(kind.rawValue).\(member.name)"
-        func isCommon(_ entry: ConfigurationEntry) -> Bool {
-            wiring.recognises(entry.key) || common.contains { entry.key.hasPrefix($0 + ".") }
-        }
+        func isCommon(_ entry: ConfigurationEntry) -> Bool { wiring.recognises(entry.key) }
         let entry = section.find(member.type, prefix: fullName, &problems)
-        let own = entry?.read(
-            member.entries.filter { !isCommon($0) }, fullName, ["type"] + wiring.keys.map(\.name), &problems)
+        let others = member.entries.filter { !isCommon($0) }
+        let commonNames = wiring.keys.flatMap { key in [key.name] + others.flatMap { key.suggestions(for: $0.key) } }
+        let own = entry?.read(others, fullName, ["type"] + commonNames, &problems)
         var parser = DeclarationParser(
             wiring, [member.type] + member.entries.filter(isCommon), prefix: fullName, alsoKnown: [],
             suggested: own?.suggested ?? [])
@@ -66,20 +64,13 @@ struct AgentReader {
     }
 
     private mutating func readSources() -> [PlannedSource] {
-        let wiring = SourceWiring.declaration(catalogue.interceptors)
+        let wiring = SourceWiring.declaration(catalogue)
         return members(.sources, catalogue.sources).compactMap { member in
-            var member = member
-            // One mistake, not one for each of its keys: a selector that is refused has keys of its own.
-            if let selector = member.entries.first(where: { $0.key == "selector.type" }),
-                !SourceWiring.isReplicating(selector.value)
-            {
-                member.entries.removeAll { $0.key.hasPrefix("selector.") && $0.key != "selector.type" }
-            }
-            return read(member, .sources, catalogue.sources, wiring, common: ["selector"]).map {
+            read(member, .sources, catalogue.sources, wiring).map {
                 PlannedSource(
                     fullName: $0.fullName,
                     part: ConfiguredPart(name: member.name, type: $0.type, configuration: $0.configuration),
-                    channels: $0.wiring.channels, optionalChannels: $0.wiring.optionalChannels,
+                    channels: $0.wiring.channels, selector: $0.wiring.selector,
                     acknowledge: $0.wiring.acknowledge.custody, interceptors: $0.wiring.interceptors)
             }
         }

@@ -49,22 +49,41 @@ struct WiringCheck {
     private mutating func check(_ source: PlannedSource) {
         let list = line(.sources, source.part.name, "channels")
         let known = source.channels.filter { isKnown($0, list, source.fullName) }
-        for name in source.optionalChannels where !source.channels.contains(name) {
-            let near = Spelling.nearest(to: name, in: source.channels).map { "did you mean \"\($0)\"?" }
-            tell(
-                line(.sources, source.part.name, "selector.optional"), .error, "configuration.unknown-channel", source.fullName,
-                "\"\(name)\" is not among the source's channels: \(source.channels.joined(separator: " "))",
-                fix: near ?? "add it to \(source.fullName).channels too")
-        }
-        if !source.channels.isEmpty, source.channels.allSatisfy(source.optionalChannels.contains) {
-            tell(
-                line(.sources, source.part.name, "selector.optional"), .warning, "configuration.all-optional", source.fullName,
-                "all channels are optional: what they refuse is lost, and the source is told that it is safe",
-                fix: "take one of them out of selector.optional")
-        }
+        checkSelector(source)
         checkCustody(source)
         guard let batching = source.part.configuration as? any BatchingConfiguration else { return }
         for name in known { compare(batching, source.fullName, .sources, source.part.name, name, "is cut into pieces of") }
+    }
+
+    private mutating func checkSelector(_ source: PlannedSource) {
+        guard !source.channels.isEmpty, let selector = source.selector.configuration as? any SelectorConfiguration else {
+            return
+        }
+        func line(_ key: String) -> ConfigurationEntry {
+            self.line(.sources, source.part.name, "selector.\(key)", or: "selector.type")
+        }
+        for (key, names) in selector.namedChannels {
+            for name in names where !source.channels.contains(name) {
+                let near = Spelling.nearest(to: name, in: source.channels).map { "did you mean \"\($0)\"?" }
+                tell(
+                    line(key), .error, "configuration.unknown-channel", source.fullName,
+                    "\"\(name)\" is not among the source's channels: \(source.channels.joined(separator: " "))",
+                    fix: near ?? "add it to \(source.fullName).channels too")
+            }
+        }
+        for problem in selector.problems(channels: source.channels) {
+            problems.append(
+                line(problem.key).problem(
+                    problem.severity, problem.code, key: "selector.\(problem.key)", prefix: source.fullName, problem.message,
+                    fix: problem.fix))
+        }
+        let optional = selector.optional(source.channels)
+        if source.channels.allSatisfy(optional.contains) {
+            tell(
+                line("optional"), .warning, "configuration.all-optional", source.fullName,
+                "all channels are optional: what they refuse is lost, and the source is told that it is safe",
+                fix: "take one of them out of selector.optional")
+        }
     }
 
     private mutating func checkCustody(_ source: PlannedSource) {
@@ -146,9 +165,12 @@ struct WiringCheck {
     }
 
     /// The line of a component's key, or of its type.
-    private func line(_ kind: AgentLines.Kind, _ name: String, _ key: String) -> ConfigurationEntry {
+    private func line(
+        _ kind: AgentLines.Kind, _ name: String, _ key: String, or other: String = "type"
+    ) -> ConfigurationEntry {
         let entries = lines[kind].entries[name] ?? []
-        return entries.first { $0.key == key } ?? entries.first { $0.key == "type" } ?? lines.first
+        return entries.first { $0.key == key } ?? entries.first { $0.key == other } ?? entries.first { $0.key == "type" }
+            ?? lines.first
     }
 
     private mutating func tell(

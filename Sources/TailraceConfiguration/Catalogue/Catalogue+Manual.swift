@@ -5,7 +5,7 @@ extension Catalogue {
     package var manual: String {
         var text = "# Configuration reference\n\n"
         text += "Made from the program's own declarations: it reads a configuration exactly as this says.\n"
-        text += Self.section("Sources", SourceWiring.declaration(interceptors), sources)
+        text += Self.section("Sources", SourceWiring.declaration(self), sources)
         text += Self.section("Channels", ChannelWiring.declaration, channels)
         text += Self.section("Sinks", SinkWiring.declaration, sinks)
         text += Self.section("Sink groups", GroupWiring.declaration, processors)

@@ -1,4 +1,3 @@
-import TailraceCommandLine
 package import TailraceCore
 
 /// All types of components that this program has. Made by the runtime, which alone knows them all.
@@ -15,8 +14,10 @@ package struct Catalogue {
     package private(set) var channels = CatalogueSection<MakeChannel>("channel", FlumeTypes.channels)
     package private(set) var sinks = CatalogueSection<MakeSink>("sink", FlumeTypes.sinks)
     package private(set) var processors = CatalogueSection<MakeProcessor>("sink processor", FlumeTypes.processors)
-    /// Interceptors in the order they were added.
+    /// What `interceptors.<name>.type` may name, in the order they were added.
     package private(set) var interceptors: [PartKind] = []
+    /// What `selector.type` may name.
+    package private(set) var selectors: [PartKind] = []
 
     package init() {}
 
@@ -44,10 +45,10 @@ package struct Catalogue {
         }
         processors.add(CatalogueEntry(P.declaration, make))
     }
-    /// What a source's `interceptors.<name>.type` may name.
-    package mutating func add<Configuration: ComponentConfiguration>(interceptor: Declaration<Configuration>) {
+    package mutating func add<C: InterceptorConfiguration>(interceptor: Declaration<C>) {
         interceptors.append(interceptor.partKind)
     }
+    package mutating func add<C: SelectorConfiguration>(selector: Declaration<C>) { selectors.append(selector.partKind) }
 }
 
 /// The types of one kind. Aliases and class names are found in any case of letters.
@@ -73,35 +74,13 @@ package struct CatalogueSection<Make> {
     /// The entry that the line names; nil, and told, if there is none. `prefix`: the component's whole name.
     func find(_ type: ConfigurationEntry, prefix: String, _ problems: inout [ConfigurationProblem]) -> CatalogueEntry<Make>? {
         guard let entry = self[type.value] else {
-            problems.append(missing(type, prefix))
+            let unknown = UnknownType(
+                noun: noun, types: entries.map(\.type), names: entries.flatMap(\.names), flume: flume)
+            problems.append(unknown.problem(type, prefix: prefix))
             return nil
         }
         let note = entry.otherTypes.first { TypeName.same($0.name, type.value) }?.note
         if let note { problems.append(type.problem(.note, "configuration.other-name", prefix: prefix, note)) }
         return entry
-    }
-
-    private func missing(_ type: ConfigurationEntry, _ prefix: String) -> ConfigurationProblem {
-        let types = entries.map(\.type).joined(separator: ", ")
-        if let known = flume.first(where: { $0.isNamed(type.value) }) {
-            let name = known.alias ?? known.className
-            if let refusal = known.refusal {
-                return type.problem(
-                    .error, "configuration.unsupported", prefix: prefix,
-                    "Flume's \(noun) \"\(name)\" is not supported: \(refusal.reason)", fix: refusal.instead)
-            }
-            return type.problem(
-                .error, "configuration.unsupported", prefix: prefix,
-                "Flume's \(noun) \"\(name)\" is not supported by this version of Tailrace", fix: "use one of \(types)")
-        }
-        if type.value.contains("."), !type.value.hasPrefix("org.apache.flume.") {
-            return type.problem(
-                .error, "configuration.java-class", prefix: prefix,
-                "the \(noun) \"\(type.value)\" is a Java class, which this program cannot load", fix: "use one of \(types)")
-        }
-        let near = Spelling.nearest(to: type.value, in: entries.flatMap(\.names) + flume.flatMap(\.names))
-        return type.problem(
-            .error, "configuration.unknown-type", prefix: prefix, "there is no \(noun) \"\(type.value)\"",
-            fix: near.map { "did you mean \"\($0)\"?" } ?? "use one of \(types)")
     }
 }

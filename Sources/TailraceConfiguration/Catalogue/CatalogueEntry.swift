@@ -64,6 +64,9 @@ extension Key {
             description.isRequired = isRequired
         case .family: break
         case .parts(let kinds): description.parts = kinds.map(\.type)
+        case .part(let kinds, let typeKey, let initial):
+            (description.name, description.unit, description.initial) = (typeKey, "type", initial)
+            description.parts = kinds.map(\.type)
         case .ignored: description.isIgnored = true
         }
         return description

@@ -61,8 +61,25 @@ enum FlumeTypes {
         Known("multiplexing", "channel.MultiplexingChannelSelector"),
         Known("load_balancing", "channel.LoadBalancingChannelSelector"),
     ]
-    /// Of the parts that a list of this name has.
-    static func parts(_ list: String) -> [Known] { list == "interceptors" ? interceptors : [] }
+    /// Of the parts that stand under this name.
+    static func parts(_ name: String) -> [Known] {
+        switch name.split(separator: ".").last {
+        case "interceptors": interceptors
+        case "selector": selectors
+        case "serializer": serializers
+        case "deserializer": deserializers
+        default: []
+        }
+    }
+    static func noun(ofParts name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "interceptors": "interceptor"
+        case "selector": "channel selector"
+        case "serializer": "event serializer"
+        case "deserializer": "event deserializer"
+        case let last: "\(last ?? "part")"
+        }
+    }
 
     static let interceptors = [
         Known("timestamp", "interceptor.TimestampInterceptor$Builder"), Known("host", "interceptor.HostInterceptor$Builder"),
@@ -72,6 +89,21 @@ enum FlumeTypes {
         Known("regex_filter", "interceptor.RegexFilteringInterceptor$Builder"),
         Known("regex_extractor", "interceptor.RegexExtractorInterceptor$Builder"),
         Known(nil, "sink.solr.morphline.UUIDInterceptor$Builder"),
-        Known(nil, "sink.solr.morphline.MorphlineInterceptor$Builder"),
+        Known(
+            nil, "sink.solr.morphline.MorphlineInterceptor$Builder",
+            refusal: (
+                "a morphline is a program for a Java library, which this program does not contain",
+                instead: "say it with regex_extractor, regex_filter and search_replace; or transform the events behind Kafka"
+            )),
+    ]
+    static let serializers = [
+        Known("text", "serialization.BodyTextEventSerializer$Builder"),
+        Known("header_and_text", "serialization.HeaderAndBodyTextEventSerializer$Builder"),
+        Known("avro_event", "serialization.FlumeEventAvroEventSerializer$Builder"),
+        Known(nil, "sink.hdfs.AvroEventSerializer$Builder"),
+    ]
+    static let deserializers = [
+        Known("line", "serialization.LineDeserializer$Builder"), Known("avro", "serialization.AvroEventDeserializer$Builder"),
+        Known(nil, "sink.solr.morphline.BlobDeserializer$Builder"),
     ]
 }

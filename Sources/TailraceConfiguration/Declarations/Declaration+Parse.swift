@@ -22,13 +22,6 @@ extension Declaration {
 
     /// Whether one of the keys answers for it.
     func recognises(_ key: String) -> Bool { keys.contains { $0.match(key) != nil } }
-
-    /// The declaration without its type, for ``Key/parts(_:_:of:_:)``.
-    package var partKind: PartKind {
-        PartKind(type: type, classNames: classNames + otherTypes.map(\.name)) { entries, prefix, problems in
-            parse(entries, prefix: prefix, &problems)
-        }
-    }
 }
 
 /// Which of a key's names an entry used, and what the places of a pattern held.
@@ -42,7 +35,10 @@ struct KeyMatch {
 
 extension Key {
     func match(_ key: String) -> KeyMatch? {
-        if case .parts = kind { return key == name || key.hasPrefix(name + ".") ? KeyMatch(rank: .max - 1) : nil }
+        switch kind {
+        case .parts, .part: return key == name || key.hasPrefix(name + ".") ? KeyMatch(rank: .max - 1) : nil
+        case .scalar, .family, .ignored: break
+        }
         return Self.match(key, name)
             ?? otherNames.lazy.compactMap { note in
                 Self.match(key, note.name).map { KeyMatch(captured: $0.captured, otherName: note, rank: $0.rank) }
@@ -58,10 +54,22 @@ extension Key {
 
     /// Spellings that `key` may have meant.
     func suggestions(for key: String) -> [String] {
-        ([name] + otherNames.map(\.name)).compactMap { name in
+        switch kind {
+        case .parts: return [name] + withName(key)
+        case .part(_, let typeKey, _): return [name, typeKey] + withName(key)
+        case .scalar, .family, .ignored: break
+        }
+        return ([name] + otherNames.map(\.name)).compactMap { name in
             let pattern = KeyPattern(name)
             return pattern.isPattern ? pattern.suggestion(for: key) : name
         }
+    }
+
+    /// The key with this part's name in place of as many of its words.
+    private func withName(_ key: String) -> [String] {
+        let words = key.split(separator: ".", omittingEmptySubsequences: false)
+        let rest = words.dropFirst(name.split(separator: ".").count)
+        return rest.isEmpty ? [] : ["\(name).\(rest.joined(separator: "."))"]
     }
 
     var isRequired: Bool {

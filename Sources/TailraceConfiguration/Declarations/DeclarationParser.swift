@@ -76,6 +76,11 @@ struct DeclarationParser<Configuration: ComponentConfiguration> {
             var parser = PartsParser(key.name, kinds, prefix: prefix)
             configuration[keyPath: field] = parser.parse(uses.map(\.entry))
             problems += parser.problems
+        case .part(let kinds, let typeKey, _):
+            guard let field = key.partField, !uses.isEmpty else { return }
+            let parser = PartParser(key.name, typeKey: typeKey, kinds, prefix: prefix)
+            configuration[keyPath: field] = parser.parse(
+                uses.map(\.entry), initial: configuration[keyPath: field], &problems)
         }
     }
 

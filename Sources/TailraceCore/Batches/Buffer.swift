@@ -99,6 +99,11 @@ package struct BufferBuilder: ~Copyable {
         withUnsafeBytes(of: value.littleEndian) { _ = memcpy(base! + offset, $0.baseAddress!, $0.count) }
     }
     package mutating func removeAll() { count = 0 }
+    /// Takes back what was appended last.
+    package mutating func truncate(to count: Int) {
+        precondition(count >= 0 && count <= self.count)
+        self.count = count
+    }
 
     /// `released`: called with the count when the last reference is gone, by whatever thread that is.
     package consuming func finishBuffer(released: (@Sendable (Int) -> Void)? = nil) -> Buffer {

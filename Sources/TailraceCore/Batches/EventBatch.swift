@@ -127,6 +127,9 @@ package struct Event {
     let storage: EventBatch.Storage
     let index: Int
 
+    /// `index`: of the storage, as the batch's runs have it.
+    package init(storage: EventBatch.Storage, index: Int) { (self.storage, self.index) = (storage, index) }
+
     package var body: Bytes { Bytes(storage.buffer, storage.bodies[index].range) }
 
     /// The event's own header of that name, else the batch's. Compares bytes; makes no String of those it passes.

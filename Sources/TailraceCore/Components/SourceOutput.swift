@@ -186,10 +186,11 @@ package final class SourceOutput: ChannelProducer {
 
     /// Replaces an entry that a channel could never take whole by its pieces. The last one has the caller's answer.
     private func cut(_ entry: Entry) -> Bool {
-        guard !entry.batch.size.fits(in: largest), entry.batch.count > 1 else { return false }
+        let limit = limit(entry.batch)
+        guard !entry.batch.size.fits(in: limit), entry.batch.count > 1 else { return false }
         var pieces: [Entry] = [], start = 0
         while start < entry.batch.count {
-            let range = entry.batch.prefix(from: start, fitting: largest)
+            let range = entry.batch.prefix(from: start, fitting: limit)
             start = range.upperBound
             let isLast = start == entry.batch.count
             let piece = Entry(
@@ -205,6 +206,15 @@ package final class SourceOutput: ChannelProducer {
         let index = unanswered[entry.stream]!.firstIndex { $0 === entry }!
         unanswered[entry.stream]!.replaceSubrange(index...index, with: pieces)
         return true
+    }
+
+    /// No part of a numbered batch may have more runs of numbers than a record or a frame takes: with every other event
+    /// dropped, or routed elsewhere, each event is a run.
+    private func limit(_ batch: EventBatch) -> BatchSize {
+        guard let runs = batch.identity?.sequences.count, batch.count > Limits.runs,
+            runs > Limits.runs || !(selector is ReplicatingSelector)
+        else { return largest }
+        return largest.clamped(to: BatchSize(events: Limits.runs, bytes: .max))
     }
 
     private func reserve(_ entry: Entry) -> Bool {
@@ -225,6 +235,8 @@ package final class SourceOutput: ChannelProducer {
         for (index, share) in selector.select(entry.batch).enumerated() {
             guard let share else { continue }
             let part = entry.batch.keeping(share.events)
+            // Says nothing to anybody: an interceptor dropped all of it, or none of it is for this channel.
+            if part.identity == nil, part.count == 0, part.positions.isEmpty { continue }
             if share.isRequired {
                 let numbered = number(part, index)
                 entry.parts![index] = .reserve(numbered)
@@ -351,17 +363,5 @@ package final class SourceOutput: ChannelProducer {
         for entry in failed { entry.done(.failure(.stopped)) }
         for channel in channels { channel.remove(self) }
         stopped()
-    }
-}
-
-/// Flume's `replicating` selector: every channel gets every event; those named optional are tried once and never waited for.
-package final class ReplicatingSelector: ChannelSelector {
-    private let isRequired: [Bool]
-
-    /// One flag for each channel of the output, in its order.
-    package init(isRequired: [Bool]) { self.isRequired = isRequired }
-
-    package func select(_ batch: EventBatch) -> [ChannelShare?] {
-        isRequired.map { ChannelShare(events: batch.count == 0 ? [] : [0..<batch.count], isRequired: $0) }
     }
 }

@@ -129,6 +129,8 @@ package struct Key<Configuration: ComponentConfiguration>: Sendable {
         case scalar(unit: String, allowed: String, initial: String, isRequired: Bool)
         case family
         case parts([PartKind])
+        /// `typeKey`: the key that names the type.
+        case part([PartKind], typeKey: String, initial: String)
         case ignored
     }
     package let name: String
@@ -175,53 +177,36 @@ package struct Key<Configuration: ComponentConfiguration>: Sendable {
         _ summary: String
     ) -> Key {
         // The parser builds the parts, since they span several lines; it hands them over by this key path.
-        Key(name: name, kind: .parts(kinds), summary: summary, otherNames: [], parts: field)
+        Key(name: name, kind: .parts(kinds), summary: summary, parts: field)
+    }
+    /// One typed part with keys of its own: "serializer = text", "serializer.<key>"; with `typeKey` "selector.type" for a
+    /// name "selector". The field's initial value is the part that there is without a line of its type.
+    package static func part(
+        _ name: String, typeKey: String? = nil, _ field: any WritableKeyPath<Configuration, ConfiguredPart> & Sendable,
+        of kinds: [PartKind], _ summary: String
+    ) -> Key {
+        let kind = Kind.part(kinds, typeKey: typeKey ?? name, initial: Configuration()[keyPath: field].type)
+        return Key(name: name, kind: kind, summary: summary, part: field)
     }
     /// Accepted, with a note that says why it does nothing.
     package static func ignored(_ name: String, because note: String) -> Key {
         Key(name: name, kind: .ignored, summary: note, otherNames: []) { _, _, _ throws(TailraceError) in nil }
     }
 
-    package let partsField: (any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable)?
+    package private(set) var partsField: (any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable)?
+    package private(set) var partField: (any WritableKeyPath<Configuration, ConfiguredPart> & Sendable)?
 
     private init(name: String, kind: Kind, summary: String, otherNames: [KeyNote], apply: @escaping Apply) {
         (self.name, self.kind, self.summary, self.otherNames, self.apply) = (name, kind, summary, otherNames, apply)
-        partsField = nil
     }
     private init(
-        name: String, kind: Kind, summary: String, otherNames: [KeyNote],
-        parts: any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable
+        name: String, kind: Kind, summary: String,
+        parts: (any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable)? = nil,
+        part: (any WritableKeyPath<Configuration, ConfiguredPart> & Sendable)? = nil
     ) {
-        (self.name, self.kind, self.summary, self.otherNames, partsField) = (name, kind, summary, otherNames, parts)
+        (self.name, self.kind, self.summary, otherNames) = (name, kind, summary, [])
         apply = { _, _, _ throws(TailraceError) in nil }
-    }
-}
-
-/// A declaration without its type: what the parser needs of a nested part.
-package struct PartKind: Sendable {
-    package let type: String
-    package let classNames: [String]
-    package let parse:
-        @Sendable (_ entries: [ConfigurationEntry], _ prefix: String, _ problems: inout [ConfigurationProblem]) ->
-            any ComponentConfiguration
-    package init(
-        type: String, classNames: [String],
-        parse: @escaping @Sendable ([ConfigurationEntry], String, inout [ConfigurationProblem]) -> any ComponentConfiguration
-    ) {
-        (self.type, self.classNames, self.parse) = (type, classNames, parse)
-    }
-}
-
-package struct ConfiguredPart: Equatable, Sendable {
-    package var name: String
-    package var type: String
-    package var configuration: any ComponentConfiguration
-    package init(name: String, type: String, configuration: any ComponentConfiguration) {
-        (self.name, self.type, self.configuration) = (name, type, configuration)
-    }
-    package static func == (a: ConfiguredPart, b: ConfiguredPart) -> Bool {
-        func same<C: ComponentConfiguration>(_ c: C) -> Bool { c == b.configuration as? C }
-        return a.name == b.name && a.type == b.type && same(a.configuration)
+        (partsField, partField) = (parts, part)
     }
 }
 
