@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -47,6 +49,24 @@ int clinux_pipe(int ends[2]) {
 
 int clinux_preallocate(int descriptor, int64_t size) {
     return fallocate(descriptor, 0, 0, size);
+}
+
+/// Of the program itself, which comes first; its code is mapped privately and never written to.
+static int release_code(struct dl_phdr_info *object, size_t size, void *data) {
+    (void)size, (void)data;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[index];
+        if (header->p_type != PT_LOAD || !(header->p_flags & PF_X) || (header->p_flags & PF_W)) continue;
+        uintptr_t start = (object->dlpi_addr + header->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + header->p_vaddr + header->p_memsz) & ~(page - 1);
+        if (start < end) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 1;
+}
+
+void clinux_release_code(void) {
+    dl_iterate_phdr(release_code, NULL);
 }
 
 int clinux_process_descriptor(int process) {

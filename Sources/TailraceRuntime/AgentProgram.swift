@@ -67,7 +67,7 @@ package enum AgentProgram {
         try inState { () throws(TailraceError) in try admin.start() }
         var code = ExitCode.stopped
         agent.start { result in
-            guard case .failure(let error) = result, error != .stopped else { return }
+            guard case .failure(let error) = result, error != .stopped else { return releaseStartCode() }
             code = ExitCode.of(error)
             log.write(.error, plan.name, "the agent ends: \(error)")
             loop.stop()

@@ -55,6 +55,9 @@ int clinux_epoll_wait(int poll, struct epoll_event *events, int limit, int64_t n
 /// fallocate(): posix_fallocate() would write zeroes where the file system has no such call.
 int clinux_preallocate(int descriptor, int64_t size);
 
+/// Gives back the pages of the program's code that were touched so far; those that are used again come from the page cache.
+void clinux_release_code(void);
+
 /// A descriptor that becomes readable when the process ends.
 int clinux_process_descriptor(int process);
 

@@ -24,9 +24,9 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
     package var syncMode = SyncMode.commit
     package var syncIntervalMilliseconds = 5_000
     package var checkpointIntervalMilliseconds = 1_000
-    package var unsyncedBytes = 16 << 20
+    package var unsyncedBytes = 4 << 20
     package var memoryBytes = 4 << 20
-    package var patienceMilliseconds = 100
+    package var patienceMilliseconds = 200
     package var rememberSeconds = 7 * 86_400
 
     package init() {}

@@ -14,6 +14,10 @@ package func tuneAllocator() {
     mallopt(M_ARENA_MAX, 4)
 }
 
+/// Gives back the memory of the code that starting takes and running does not (catalogue, declarations, checks): 6 to 9 MiB of
+/// an agent's resident memory. What is used again is mapped again from the page cache, within a millisecond in all.
+package func releaseStartCode() { clinux_release_code() }
+
 /// The soft limit of open files as the process found it; children get it back, since programs that use select() break
 /// with descriptors above 1023. 0: never raised.
 let originalDescriptorLimit = Atomic<UInt64>(0)
