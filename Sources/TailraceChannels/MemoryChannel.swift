@@ -15,12 +15,16 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     private final class Record {
         let order: UInt64
         let batch: EventBatch
+        /// Of its commit.
+        let time: Instant
         /// Events that are not delivered.
         var remaining: Int
         /// Events before it are taken.
         var cursor = 0
         var waiters: [Completion] = []
-        init(_ order: UInt64, _ batch: EventBatch) { (self.order, self.batch, remaining) = (order, batch, batch.count) }
+        init(_ order: UInt64, _ batch: EventBatch, _ time: Instant) {
+            (self.order, self.batch, self.time, remaining) = (order, batch, time, batch.count)
+        }
     }
     private struct Piece {
         let record: Record
@@ -45,10 +49,11 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     /// Not delivered, by stream, in order of commit: what a duplicate waits for.
     private var live: [StreamID: [Record]] = [:]
     private var waitingConsumers: [any ChannelConsumer] = []
-    private var numbers = HeldNumbers()
+    private(set) var numbers = HeldNumbers()
     private var origins: [String: (stream: StreamID, next: UInt64)] = [:]
     private var nextID: UInt64 = 0
-    private let puts: Counter, takes: Counter, duplicates: Counter
+    let puts: Counter, duplicates: Counter
+    private let takes: Counter
 
     package init(_ configuration: MemoryChannelConfiguration, _ environment: Environment) throws(TailraceError) {
         name = environment.component
@@ -63,6 +68,8 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         environment.gauge("bytes") { [weak self] in self?.used.bytes ?? 0 }
         environment.gauge("capacity_events") { [capacity] in capacity.events }
         environment.gauge("capacity_bytes") { [capacity] in capacity.bytes }
+        environment.gauge("oldest_event_age_seconds") { [weak self] in self?.oldestAge ?? 0 }
+        environment.gauge("forgotten_number_runs") { [weak self] in self?.numbers.forgotten ?? 0 }
     }
 
     package func start(_ done: @escaping Completion) {
@@ -89,6 +96,13 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     package var room: BatchSize { capacity - used }
     package var held: BatchSize { reservations.values.reduce(used) { $0 - $1.size } }
 
+    /// When the oldest that is not delivered was committed.
+    var oldest: Instant? {
+        let oldest = live.values.compactMap(\.first).min { $0.order < $1.order }
+        return oldest?.time
+    }
+    var oldestAge: Int { oldest.map { Int((environment.loop.now - $0).milliseconds / 1000) } ?? 0 }
+
     // MARK: Put
 
     package func put(_ batch: EventBatch, _ producer: (any ChannelProducer)?) -> PutTransaction? {
@@ -109,7 +123,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         if !line.isEmpty { tellProducers() }
         return PutTransaction(id: id, isDuplicate: isDuplicate, self)
     }
-    private func fits(_ size: BatchSize) -> Bool { size.fits(in: room) || used == .zero }
+    func fits(_ size: BatchSize) -> Bool { size.fits(in: room) || used == .zero }
 
     package func stopWaiting(_ producer: any ChannelProducer) {
         line.leave(producer)
@@ -138,7 +152,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         let isEmpty = new.count == 0 && (batch.count > 0 || identity.span.isEmpty)
         var awaited = originals
         if !isEmpty {
-            let record = Record(nextID, new)
+            let record = Record(nextID, new, environment.loop.now)
             nextID += 1
             records.append(record)
             live[identity.stream, default: []].append(record)
@@ -191,6 +205,31 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         guard firstRecord < records.count else { return nil }
         let record = records[firstRecord]
         return Piece(record: record, events: record.cursor..<record.batch.count)
+    }
+
+    /// What would be taken next, and where it stands among all that is here.
+    var offer: (order: MemoryOrder, batch: EventBatch)? {
+        (givenBack.first ?? queued).map { (order(of: $0), $0.record.batch.part($0.events)) }
+    }
+    private func order(of piece: Piece) -> MemoryOrder {
+        MemoryOrder(record: piece.record.order, event: piece.events.lowerBound)
+    }
+
+    /// Lets go of what is not delivered and nobody waits for: nobody would send it again. In order; open takes are ignored
+    /// from then on.
+    func removeUnawaited() -> [EventBatch] {
+        let queued = records[firstRecord...]
+        let all = givenBack + openTakes.values + queued.map { Piece(record: $0, events: $0.cursor..<$0.batch.count) }
+        let pieces = all.filter { $0.record.waiters.isEmpty }.sorted { order(of: $0) < order(of: $1) }
+        openTakes = openTakes.filter { !$0.value.record.waiters.isEmpty }
+        givenBack.removeAll { $0.record.waiters.isEmpty }
+        (records, firstRecord) = (queued.filter { !$0.waiters.isEmpty }, 0)
+        for piece in pieces {
+            let stream = piece.record.batch.identity!.stream
+            live[stream]?.removeAll { $0 === piece.record }
+            used -= piece.record.batch.part(piece.events).size
+        }
+        return pieces.map { $0.record.batch.part($0.events) }
     }
 
     package func take(upTo limit: BatchSize) -> TakeTransaction? {

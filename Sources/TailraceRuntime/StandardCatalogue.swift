@@ -20,6 +20,7 @@ extension Catalogue {
         catalogue.add(channel: MemoryChannel.self)
         catalogue.add(channel: FileChannel.self)
         catalogue.add(channel: KafkaChannel.self)
+        catalogue.add(channel: SpillableMemoryChannel.self)
         catalogue.add(sink: RPCSink.self)
         catalogue.add(sink: KafkaSink.self)
         catalogue.add(sink: LoggerSink.self)

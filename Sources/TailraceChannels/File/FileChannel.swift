@@ -8,7 +8,7 @@ package import TailraceCore
 package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, TakeBackend {
     package static var declaration: Declaration<FileChannelConfiguration> { FileChannelConfiguration.declaration }
 
-    private struct Reservation {
+    struct Reservation {
         var batch: EventBatch
         var size: BatchSize
     }
@@ -21,14 +21,14 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     private let directories: FileChannelDirectories
     private var environment: Environment
     private var writer: LogWriter?
-    private var reader: LogReader?
+    private(set) var reader: LogReader?
     private var keeper: StateKeeper?
     private var quarantine: Quarantine?
     private var spares: SpareSegments?
     private var locks: [any DirectoryLock] = []
     private var disks: [any Disk] = []
-    private var delivery = DeliveryLine(ReadPosition(segment: 0, offset: 0, number: 1, eventsBefore: 0, bytesBefore: 0))
-    private var reservations: [UInt64: Reservation] = [:]
+    private(set) var delivery = DeliveryLine(ReadPosition(segment: 0, offset: 0, number: 1, eventsBefore: 0, bytesBefore: 0))
+    private(set) var reservations: [UInt64: Reservation] = [:]
     /// Reserved, or committed and not written.
     private var unsynced = BatchSize.zero
     /// In the log and not delivered.
@@ -38,20 +38,21 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     /// What is safe.
     private var memory = ChannelMemory()
     /// The same with what was committed and is not safe yet.
-    private var numbers = HeldNumbers()
-    private var pending: [StreamID: [PendingPut]] = [:]
+    private(set) var numbers = HeldNumbers()
+    private(set) var pending: [StreamID: [PendingPut]] = [:]
     private var nextNumbers: [String: ChannelMemory.Origin] = [:]
     /// Who waits until the records up to that number are delivered.
     private var deliveryWaiters: [(number: UInt64, done: Completion)] = []
     private var endNumber: UInt64 = 1
     private var nextID: UInt64 = 0
-    private var isStopping = false
+    private(set) var isStopping = false
     private var hasSpace = true
     private var spaceTimer: TimerID?
     private var spaceCheckedAt: Instant?
     private var pace = PutPace()
     private var patience: TimerID?
-    private let puts: Counter, takes: Counter, duplicates: Counter, quarantined: Counter
+    let puts: Counter, duplicates: Counter
+    private let takes: Counter, quarantined: Counter
 
     package init(_ configuration: FileChannelConfiguration, _ environment: Environment) throws(TailraceError) {
         name = environment.component
@@ -69,8 +70,9 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
         environment.gauge("unsynced_bytes") { [weak self] in self?.unsynced.bytes ?? 0 }
         environment.gauge("segments") { [weak self] in self?.keeper?.kept.count ?? 0 }
         environment.gauge("oldest_event_age_seconds") { [weak self] in self?.oldestAge ?? 0 }
+        environment.gauge("forgotten_number_runs") { [weak self] in self?.numbers.forgotten ?? 0 }
     }
-    private var oldestAge: Int {
+    var oldestAge: Int {
         guard let oldest = delivery.oldest else { return 0 }
         return Int(max(0, environment.loop.wallTime.milliseconds - oldest.milliseconds) / 1000)
     }
@@ -183,7 +185,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
     }
     private var isOpen: Bool { !isStopping && hasSpace && writer != nil && writer?.refusal == nil }
 
-    private func fits(_ size: BatchSize) -> Bool {
+    func fits(_ size: BatchSize) -> Bool {
         guard isOpen, !pace.isHeld else { return false }
         // A single event always fits once the channel is empty.
         if held.events == 0 && unsynced == .zero { return true }
@@ -263,14 +265,20 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
             }
             if let producer { line.leave(producer) }
         }
+        defer { if !line.isEmpty { tellProducers() } }
+        return reserve(batch, size, isDuplicate)
+    }
+    private func reserve(_ batch: EventBatch, _ size: BatchSize, _ isDuplicate: Bool) -> PutTransaction {
         unsynced += size
         let id = nextID
         nextID += 1
         reservations[id] = Reservation(batch: batch, size: size)
         keepPace()
-        if !line.isEmpty { tellProducers() }
         return PutTransaction(id: id, isDuplicate: isDuplicate, self)
     }
+    /// At a stop, for what would be lost otherwise.
+    func putBeyondCapacity(_ batch: EventBatch) -> PutTransaction? { isOpen ? reserve(batch, batch.size, false) : nil }
+
     package func stopWaiting(_ producer: any ChannelProducer) {
         line.leave(producer)
         tellProducers()
@@ -331,7 +339,7 @@ package final class FileChannel: DeclaredComponent, EventChannel, PutBackend, Ta
         return nil
     }
     /// Safe first; then when all that is in the log by then was delivered.
-    private func deliveredAnswer(_ done: @escaping Completion) -> Completion {
+    func deliveredAnswer(_ done: @escaping Completion) -> Completion {
         { [weak self] result in
             guard case .success = result, let self, delivery.position.number < endNumber else { return done(result) }
             deliveryWaiters.append((endNumber, done))

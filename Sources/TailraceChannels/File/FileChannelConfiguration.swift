@@ -17,7 +17,7 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
     package var checkpointDirectory: String?
     package var dataDirectories: [String] = []
     package var capacity = 1_000_000
-    package var transactionCapacity = 10_000
+    package var transactionCapacity: Int?
     package var maxFileSize = 16 << 20
     package var minimumRequiredSpace = 500 << 20
     package var keepAliveSeconds = 3
@@ -31,16 +31,17 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
 
     package init() {}
 
-    package var largestPutEvents: Int { transactionCapacity }
+    /// Events that one put may have.
+    package var largestPutEvents: Int { transactionCapacity ?? min(10_000, capacity) }
 
     package func problems() -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if transactionCapacity > capacity {
+        if largestPutEvents > capacity {
             problems.append(
                 ConfigurationProblem(
                     .error, code: "configuration.relation", key: "transactionCapacity",
-                    message: "transactionCapacity \(transactionCapacity) is larger than capacity \(capacity)",
-                    fix: "raise capacity to \(transactionCapacity), or lower transactionCapacity"))
+                    message: "transactionCapacity \(largestPutEvents) is larger than capacity \(capacity)",
+                    fix: "raise capacity to \(largestPutEvents), or lower transactionCapacity"))
         }
         if syncMode != .commit {
             problems.append(
@@ -90,8 +91,9 @@ package struct FileChannelConfiguration: ComponentConfiguration, DurableChannelC
             "capacity", \.capacity, .within(1...1_000_000_000), unit: "events",
             "Most events it holds, those being delivered included."),
         .value(
-            "transactionCapacity", \.transactionCapacity, .within(1...1_000_000), unit: "events",
-            "Most events of one put; a larger batch is cut."),
+            "transactionCapacity", \.transactionCapacity,
+            Allowed("1 to 1000000, at most capacity") { ($0 ?? 1) >= 1 && ($0 ?? 1) <= 1_000_000 }, unit: "events",
+            "Most events of one put; a larger batch is cut. Default: 10000, or capacity if that is less."),
         .value(
             "maxFileSize", \.maxFileSize, .within(4096...2_146_435_071), unit: "bytes",
             "Size of a segment, which is reserved when it is opened, and used again when it was read. Flume's default is 1623195647."

@@ -4,6 +4,9 @@ import TailraceSimulation
 
 /// A random run of puts, takes, stops, crashes and crashes during recovery, and a model that knows what must come out.
 ///
+/// Of a file channel, and of a spillable one: there the position of the file is the source's own, behind its last answer, and
+/// what was only answered as committed counts from an orderly stop on.
+///
 /// Two senders: an origin (a file of numbered lines, which goes on at the stored position), and a remote stream that sends each
 /// batch again until it is answered.
 final class CrashModel {
@@ -35,6 +38,11 @@ final class CrashModel {
     private var offered: [Event] = []
     private var bodies: [Event: String] = [:]
     private var nextLine: UInt64 = 0
+    /// Of the lines, in order: where each batch ends, and whether it was answered.
+    private var answers: [(end: UInt64, isSafe: Bool)] = []
+    private var ownPosition: UInt64 = 0
+    /// Answered when they were committed, in memory; of this life.
+    private var onlyCommitted: Set<String> = []
     private var originFailed = false
     private var remoteNext: UInt64 = 0
     private var remoteUnanswered: [Range<UInt64>] = []
@@ -42,7 +50,7 @@ final class CrashModel {
     private static let remote = StreamID(value: 99)
     private static let file = SourcePositionKey(source: "src", key: "/log")
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isSpillable: Bool = false) {
         var random = SeededRandom(seed: seed).split("crash model")
         hasFaults = random.next() % 3 == 0
         losesPower = random.next() % 4 != 0
@@ -57,6 +65,13 @@ final class CrashModel {
             ($0.maxFileSize, $0.memoryBytes, $0.syncMode, $0.dataDirectories) = (size, memory, mode, directories)
             $0.syncIntervalMilliseconds = 20
             $0.patienceMilliseconds = patience
+        }
+        if isSpillable {
+            var spillable = SpillableMemoryChannelConfiguration()
+            spillable.memoryCapacity = [4, 10, 30].randomElement(using: &random)!
+            spillable.overflowCapacity = [20, 1000, 1000].randomElement(using: &random)!
+            spillable.overflowTimeoutSeconds = [0, 0, 1].randomElement(using: &random)!
+            bench.spillable = spillable
         }
         self.random = random
     }
@@ -80,7 +95,7 @@ final class CrashModel {
         crashes += 1
         bench.crash(losingPower: losesPower)
         for take in takes { _ = take.transaction.take() }
-        (takes, deliveredThisLife, offered) = ([], [], [])
+        (takes, deliveredThisLife, offered, onlyCommitted) = ([], [], [], [])
     }
 
     private func live() throws -> Bool {
@@ -91,7 +106,7 @@ final class CrashModel {
             (bench.world.faults.openError, bench.world.faults.removeError) = (0.02, 0.02)
             bench.world.faults.readError = 0.01
         }
-        bench.channel = try FileChannel(bench.configuration, bench.host.makeEnvironment(component: FileBench.name))
+        try bench.make()
         var started: Result<Void, TailraceError>?
         bench.channel.start { started = $0 }
         if chance(20) {
@@ -108,12 +123,17 @@ final class CrashModel {
         if chance(25) {
             for take in takes where chance(50) { settle(take) }
             takes.removeAll { $0.transaction == nil }
+            for take in takes where bench.spillable != nil { _ = take.transaction.take() }  // (as the sink runner does)
             bench.stop()
+            if !hasFaults { safe.formUnion(onlyCommitted) }
+            onlyCommitted = []
             for take in takes { _ = take.transaction.take() }
             takes = []
             // The position is that of the first that is not delivered; with faults it may not have been stored.
             let prefix = offered.prefix { deliveredThisLife.contains($0) }
             deliveredThisLife = hasFaults ? [] : deliveredThisLife.intersection(prefix)
+            // Of a batch in memory that was delivered in part, all is sent again.
+            if bench.spillable != nil { deliveredThisLife = deliveredThisLife.filter { $0.stream != Self.remote } }
             offered = []
             bench.host.crash(losingPower: losesPower)
             bench.host.restart()
@@ -127,6 +147,9 @@ final class CrashModel {
     private func resume() {
         let stored = bench.channel.positions(of: "src")[Self.file]
         nextLine = stored.map { $0.position.bytes.reduce(0) { $0 << 8 | UInt64($1) } } ?? 0
+        guard bench.spillable != nil else { return originFailed = false }
+        if stored != nil { fatalError("a position of a channel that is not durable") }
+        (nextLine, answers) = (ownPosition, [])
         originFailed = false
     }
 
@@ -136,7 +159,7 @@ final class CrashModel {
         case 3...4: putRemote()
         case 5...6: try take()
         case 7: if let take = takes.randomElement(using: &random) { settle(take) }
-        case 8: if chance(30) { forgottenPut() }
+        case 8: if chance(30) { forgottenPut() } else if bench.spillable != nil { putCommitted() }
         default: pass(hasOneInTen ? 2_000_000 : 20_000)
         }
         takes.removeAll { $0.transaction == nil }
@@ -162,9 +185,30 @@ final class CrashModel {
         let origin = bench.channel.origin(of: "src"), batch = lines(range).numbered(origin.stream, from: origin.next)
         guard let put = bench.channel.put(batch, nil) else { return }
         nextLine = range.upperBound
+        let index = answers.count
+        answers.append((range.upperBound, false))
         commit(put, batch) { [weak self] result in
             // (A source tries the same again; here it begins anew with the next life.)
-            if case .failure = result { self?.originFailed = true }
+            if case .failure = result { self?.originFailed = true } else { self?.answered(index) }
+        }
+    }
+    /// The source's own position is behind all that was answered without a gap.
+    private func answered(_ index: Int) {
+        answers[index].isSafe = true
+        ownPosition = answers.prefix { $0.isSafe }.last?.end ?? ownPosition
+    }
+    /// To a sender that is answered at once, and sends nothing again.
+    private func putCommitted() {
+        var builder = EventBatchBuilder()
+        let name = "committed \(life) \(committed.count) "
+        builder.append("\(name).".utf8)
+        let batch = builder.finish().numbered(StreamID(value: 1000 + UInt64(committed.count)), from: 0)
+        guard let put = bench.channel.put(batch, nil) else { return }
+        committed.insert(name)
+        let life = life
+        put.commit(until: .committed) { [weak self] result in
+            guard let self, life == self.life else { return }
+            if case .success = result { onlyCommitted.insert(name) }
         }
     }
     private func commit(
@@ -240,7 +284,7 @@ final class CrashModel {
     /// Everything that was answered comes, each stream in its order.
     private func finish() throws {
         var isUp = false
-        bench.channel = try FileChannel(bench.configuration, bench.host.makeEnvironment(component: FileBench.name))
+        try bench.make()
         var failure: TailraceError?
         bench.channel.start {
             isUp = true

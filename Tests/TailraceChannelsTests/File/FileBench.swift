@@ -2,12 +2,14 @@ import TailraceChannels
 import TailraceCore
 import TailraceSimulation
 
-/// A file channel on a simulated host that can crash.
+/// A file channel, or one that has a file channel inside, on a simulated host that can crash.
 final class FileBench: ChannelProducer, ChannelConsumer {
     let world: SimulatedWorld
     let host: SimulatedHost
     var configuration = FileChannelConfiguration()
-    var channel: FileChannel!
+    /// Instead of a file channel.
+    var spillable: SpillableMemoryChannelConfiguration?
+    var channel: (any EventChannel)!
     var startError: TailraceError?
     var roomSignals = 0, eventSignals = 0
     static let name = "edge.channels.c1"
@@ -26,7 +28,7 @@ final class FileBench: ChannelProducer, ChannelConsumer {
     /// True when it has started.
     @discardableResult
     func start() throws -> Bool {
-        channel = try FileChannel(configuration, host.makeEnvironment(component: Self.name))
+        try make()
         startError = nil
         var isDone = false, isGood = false
         channel.start { result in
@@ -38,6 +40,12 @@ final class FileBench: ChannelProducer, ChannelConsumer {
         }
         world.run(while: { !isDone })
         return isGood
+    }
+    func make() throws {
+        let environment = host.makeEnvironment(component: Self.name)
+        guard var spillable else { return channel = try FileChannel(configuration, environment) }
+        spillable.file = configuration
+        channel = try SpillableMemoryChannel(spillable, environment)
     }
     func stop() {
         var isDone = false
