@@ -34,6 +34,7 @@ final class RealFixture: SeamFixture {
         return true
     }
     func end() {
+        for sender in senders.values { close(sender) }
         realLoop.stop()
         realLoop.run()  // drops what is queued
         embedded?.close()
@@ -49,6 +50,23 @@ final class RealFixture: SeamFixture {
         case .prints1MB: ["/bin/sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x"]
         case .missing: ["/nonexistent/program"]
         }
+    }
+
+    private var senders: [Int: Int32] = [:]
+    func sendDatagram(_ bytes: [UInt8], from program: Int, to endpoint: Endpoint) throws {
+        guard case .host("127.0.0.1", let port) = endpoint else { throw TestFailure(text: "\(endpoint)") }
+        let sender = senders[program] ?? socket(AF_INET, CInt(SOCK_DGRAM.rawValue), 0)
+        senders[program] = sender
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let sent = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(sender, bytes, bytes.count, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard sent == bytes.count else { throw TestFailure(text: "sendto: errno \(errno)") }
     }
 
     private func broker() throws -> EmbeddedBroker {

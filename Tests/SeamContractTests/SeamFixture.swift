@@ -14,6 +14,8 @@ protocol SeamFixture: AnyObject {
     var others: any OtherPrograms { get }
     /// The arguments of a child that does what `script` says, the same for all seams.
     func command(_ script: ChildScript) -> [String]
+    /// By another program of this machine; `from`: a number for each such program.
+    func sendDatagram(_ bytes: [UInt8], from program: Int, to endpoint: Endpoint) throws
     /// A topic nobody has used yet.
     func makeTopic(_ name: String, partitions: Int) throws
     /// What a client needs to get to the broker.

@@ -167,5 +167,6 @@ final class HostFixture: SeamFixture {
     func run(while condition: () -> Bool, limit: Duration) -> Bool { world.run(while: condition, limit: limit) }
     func end() {}
     func command(_ script: ChildScript) -> [String] { [] }
+    func sendDatagram(_ bytes: [UInt8], from program: Int, to endpoint: Endpoint) { fatalError("not for datagrams") }
     func makeTopic(_ name: String, partitions: Int) { world.broker.createTopic(name, partitions: partitions) }
 }

@@ -33,6 +33,9 @@ final class SimulatedFixture: SeamFixture {
     func run(while condition: () -> Bool, limit: Duration) -> Bool { world.run(while: condition, limit: limit) }
     func end() { host.crash() }
     var others: any OtherPrograms { SimulatedPrograms(files: host.files) }
+    func sendDatagram(_ bytes: [UInt8], from program: Int, to endpoint: Endpoint) {
+        host.sendDatagram(bytes, from: UInt16(40_000 + program), to: endpoint)
+    }
     func makeTopic(_ name: String, partitions: Int) { world.broker.createTopic(name, partitions: partitions) }
     var brokerSettings: [String: String] { [:] }
     func command(_ script: ChildScript) -> [String] { ["\(script)"] }

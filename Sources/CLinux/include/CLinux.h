@@ -13,6 +13,25 @@
 /// accept4() with the flags that every connection of ours has.
 int clinux_accept(int listener, void *address, uint32_t *length);
 
+/// One datagram of clinux_receive_datagrams().
+struct clinux_datagram {
+    uint32_t length;    // what is there of it
+    int truncated;      // there was more
+    uint8_t address[28]; // a sockaddr_in or sockaddr_in6
+    uint32_t address_length;
+};
+
+enum { CLINUX_DATAGRAMS = 64 };
+
+/// recvmmsg(): at most `limit` (CLINUX_DATAGRAMS) datagrams, each into `slot` bytes of `space`. Returns how many, or -1 with errno.
+int clinux_receive_datagrams(int socket, void *space, uint32_t slot, struct clinux_datagram *datagrams, int limit);
+
+/// Datagrams that found the buffer of the socket full, since it was made; -1 with errno where the kernel does not say it.
+int64_t clinux_dropped_datagrams(int socket);
+
+/// Asks for a receive buffer, if allowed beyond net.core.rmem_max. Returns what it is now (the kernel doubles what it was asked for).
+int clinux_set_receive_buffer(int socket, int bytes);
+
 /// prctl() is variadic, so Swift does not see it.
 int clinux_set_parent_death_signal(int signal_number);
 

@@ -19,6 +19,11 @@ package protocol Network: AnyObject {
     func connect(
         to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
     ) -> any Cancellable
+    /// A port for datagrams (UDP). Port 0: any. Throws `network.bind` when the address is taken or not ours.
+    func openDatagrams(at endpoint: Endpoint, _ options: DatagramOptions) throws(TailraceError) -> any DatagramSocket
+    /// The name of an address in figures, by the name service; nil when it has none, or nobody answers within `limit`.
+    /// `done`: once, in a later turn.
+    func name(of address: String, limit: Duration, _ done: @escaping (String?) -> Void)
 }
 
 package protocol Cancellable: AnyObject { func cancel() }

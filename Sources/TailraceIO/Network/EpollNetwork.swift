@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 package import TailraceCore
 
-/// The network for real: TCP over IPv4 and IPv6, and Unix sockets.
+/// The network for real: TCP and UDP over IPv4 and IPv6, and Unix sockets.
 package final class EpollNetwork: Network {
     /// accept4() or a double of it that has no descriptors.
     typealias AcceptCall = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
@@ -12,6 +12,7 @@ package final class EpollNetwork: Network {
     /// For the log.
     let name: String
     private(set) var resolver: Resolver
+    private let names: LookUps<String>
     let acceptCall: AcceptCall
     private let lookUp: @Sendable (String) -> Resolver.Answer
 
@@ -31,6 +32,7 @@ package final class EpollNetwork: Network {
         (self.loop, self.log, self.name) = (loop, log, name)
         (self.lookUp, acceptCall) = (lookUp, accept)
         resolver = Resolver(loop, lookUp)
+        names = LookUps(loop) { nameOf($0) }
     }
 
     package func connect(
@@ -58,20 +60,64 @@ package final class EpollNetwork: Network {
                 throw error
             }
         case .host(let name, let port):
-            var failure = resolveError(name, "the name has none")
-            for address in try addresses(of: name, port) {
-                do throws(TailraceError) {
-                    return try listen(at: address, endpoint, accept)
-                } catch {
-                    failure = error
-                }
-            }
-            throw failure
+            return try first(of: name, port) { address throws(TailraceError) in try listen(at: address, endpoint, accept) }
         }
     }
 
-    private func newSocket(_ family: Int32, _ endpoint: Endpoint) throws(TailraceError) -> Int32 {
-        let descriptor = socket(family, CInt(SOCK_STREAM.rawValue) | socketFlags, 0)
+    /// As ``listen(at:_:)``: a name is looked up.
+    package func openDatagrams(at endpoint: Endpoint, _ options: DatagramOptions) throws(TailraceError) -> any DatagramSocket {
+        guard case .host(let name, let port) = endpoint else { throw bindError(EAFNOSUPPORT, endpoint) }
+        return try first(of: name, port) { address throws(TailraceError) in
+            let descriptor = try newSocket(address.family, endpoint, SOCK_DGRAM)
+            let own = try bound(descriptor, address, endpoint)
+            return UDPSocket(loop, descriptor, .host(name, port: own.port), options)
+        }
+    }
+
+    package func name(of address: String, limit: Duration, _ done: @escaping (String?) -> Void) {
+        var answered = false, request: UInt64 = 0
+        let timer = loop.schedule(at: loop.now + limit) { [names] in
+            names.cancel(request, of: address)
+            if !answered { done(nil) }
+            answered = true
+        }
+        request = names.resolve(address) { [loop] answer in
+            loop.cancel(timer)
+            if !answered { if case .success(let name) = answer { done(name) } else { done(nil) } }
+            answered = true
+        }
+    }
+
+    /// What `attempt` makes of the first address of the name with which it works.
+    private func first<Made>(
+        of name: String, _ port: UInt16, _ attempt: (SocketAddress) throws(TailraceError) -> Made
+    ) throws(TailraceError) -> Made {
+        var failure = resolveError(name, "the name has none")
+        for address in try addresses(of: name, port) {
+            do throws(TailraceError) { return try attempt(address) } catch { failure = error }
+        }
+        throw failure
+    }
+
+    /// Binds, and says where to; closes the socket if it cannot.
+    private func bound(
+        _ descriptor: Int32, _ address: SocketAddress, _ endpoint: Endpoint
+    ) throws(TailraceError) -> SocketAddress {
+        if address.family == AF_INET6 { setOption(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 0) }  // :: is for IPv4 too
+        guard address.withAddress({ bind(descriptor, $0, $1) }) == 0,
+            let own = SocketAddress.read({ getsockname(descriptor, $0, $1) })?.1
+        else {
+            let code = errno
+            close(descriptor)
+            throw bindError(code, endpoint)
+        }
+        return own
+    }
+
+    private func newSocket(
+        _ family: Int32, _ endpoint: Endpoint, _ kind: __socket_type = SOCK_STREAM
+    ) throws(TailraceError) -> Int32 {
+        let descriptor = socket(family, CInt(kind.rawValue) | socketFlags, 0)
         guard descriptor >= 0 else { throw bindError(errno, endpoint) }
         return descriptor
     }
@@ -81,11 +127,9 @@ package final class EpollNetwork: Network {
     ) throws(TailraceError) -> any Listener {
         let descriptor = try newSocket(address.family, endpoint)
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
-        if address.family == AF_INET6 { setOption(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 0) }  // :: is for IPv4 too
         setConnectionOptions(descriptor)
-        guard address.withAddress({ bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, SocketListener.backlog) == 0,
-            let own = SocketAddress.read({ getsockname(descriptor, $0, $1) })?.1
-        else {
+        let own = try bound(descriptor, address, endpoint)
+        guard Glibc.listen(descriptor, SocketListener.backlog) == 0 else {
             let code = errno
             close(descriptor)
             throw bindError(code, endpoint)

@@ -1,15 +1,18 @@
 import TailraceCore
 
-/// Names to addresses, by threads, because the C library's resolver waits.
+/// Names to addresses.
+typealias Resolver = LookUps<[SocketAddress]>
+
+/// Questions to the name service, by threads, because the C library's resolver waits.
 ///
-/// Each name that is asked for has one thread, however many ask; at most ``largestThreadCount`` names at a time, the others
+/// Each name (or address) that is asked for has one thread, however many ask; at most ``largestThreadCount`` names at a time, the others
 /// in a line. A thread that hangs is left alone until it comes back: who asked has a deadline of its own and gives up.
-final class Resolver {
-    typealias Answer = Result<[SocketAddress], ResolverFailure>
+final class LookUps<Value: Sendable> {
+    typealias Answer = Result<Value, ResolverFailure>
     /// Called on a thread; may block.
     typealias Function = @Sendable (String) -> Answer
 
-    static let largestThreadCount = 16
+    static var largestThreadCount: Int { 16 }
 
     private struct Query {
         var waiters: [(id: UInt64, done: (Answer) -> Void)] = []

@@ -107,5 +107,19 @@ func lookUp(_ name: String, flags: Int32 = 0) -> Result<[SocketAddress], Resolve
     return .success(addresses)
 }
 
+/// getnameinfo(): the name of an address in figures. It may take minutes: for a thread of ``LookUps``.
+func nameOf(_ address: String) -> Result<String, ResolverFailure> {
+    guard let address = SocketAddress(literal: address, port: 0) else {
+        return .failure(ResolverFailure(reason: "not an address in figures"))
+    }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { space in
+        let code = address.withAddress {
+            getnameinfo($0, $1, space.baseAddress!, socklen_t(space.count), nil, 0, NI_NAMEREQD)
+        }
+        guard code == 0 else { return .failure(ResolverFailure(reason: String(cString: gai_strerror(code)))) }
+        return .success(String(cString: space.baseAddress!))
+    }
+}
+
 /// Why a name has no address, in the name service's words.
 struct ResolverFailure: Error, Hashable, Sendable { var reason: String }

@@ -24,10 +24,13 @@ package final class Fabric {
     /// Beside the hosts' own names.
     package var names: [String: Name] = [:]
     private var listeners: [Address: ListenerState] = [:]
+    private var datagramPorts: [Address: DatagramPort] = [:]
     private var partitions: Set<Pair> = []
     private var connections: [Int: Connection] = [:]
     private var hosts: Set<String> = []
     private var nextConnection = 0
+    /// When the last datagram of a host arrives that keeps its order.
+    private var lastDatagram: [String: Instant] = [:]
     /// After each partition and healing.
     var changed: () -> Void = {}
 
@@ -42,6 +45,29 @@ package final class Fabric {
     func listener(_ address: Address) -> ListenerState? { listeners[address] }
     func listen(_ state: ListenerState) { listeners[state.address] = state }
     func remove(_ state: ListenerState) { listeners[state.address] = nil }
+
+    func datagramPort(_ address: Address) -> DatagramPort? { datagramPorts[address] }
+    func open(_ port: DatagramPort, at address: Address) { datagramPorts[address] = port }
+    func removeDatagramPort(_ address: Address) { datagramPorts[address] = nil }
+
+    /// From a program on `host`: to whoever has the port when it arrives; nobody is told when it does not.
+    func sendDatagram(_ bytes: [UInt8], from host: String, port: UInt16, to target: Address) {
+        let faults = timeline.faults
+        guard !random.chance(faults.loseDatagram) else { return timeline.note("lost datagram", host, bytes.count) }
+        for _ in 0..<(random.chance(faults.doubleDatagram) ? 2 : 1) {
+            var arrival = timeline.now + latency()
+            if random.chance(faults.lateDatagram) {
+                arrival = arrival + random.duration(faults.delayTime)
+            } else {
+                lastDatagram[host] = max(arrival, lastDatagram[host] ?? arrival)
+                arrival = lastDatagram[host]!
+            }
+            timeline.at(arrival) { [self] in
+                guard !isCut(host, target.host), let receiver = datagramPorts[target] else { return }
+                receiver.arrived(bytes, from: .host(host, port: port))
+            }
+        }
+    }
 
     func connect(_ client: StreamOwner, _ server: StreamOwner) -> Connection {
         let connection = Connection(nextConnection, client, server, self)

@@ -8,6 +8,7 @@ package final class SimulatedNetwork: Network {
     private let timeline: Timeline
     private let fabric: Fabric
     private var listening: [ListenerState] = []
+    private var datagramAddresses: Set<Fabric.Address> = []
     private var nextPort: UInt16
     private var hasEnded = false
 
@@ -19,12 +20,8 @@ package final class SimulatedNetwork: Network {
     package func listen(
         at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
     ) throws(TailraceError) -> any Listener {
-        let address = try own(endpoint)
-        guard fabric.listener(address) == nil else {
-            throw TailraceError(
-                code: "network.bind", message: "cannot listen at \(endpoint): the address is in use",
-                fix: "stop the other program, or choose another port")
-        }
+        let address = try own(endpoint) { fabric.listener($0) != nil }
+        guard fabric.listener(address) == nil else { throw Self.inUse(endpoint) }
         var isLoopback = false
         if case .host(let name, _) = endpoint { isLoopback = Self.isLoopback(name) }
         let state = ListenerState(address, self, loop, isLoopbackOnly: isLoopback, accept)
@@ -37,9 +34,43 @@ package final class SimulatedNetwork: Network {
         return SimulatedListener(.host(name, port: port), state) { [weak self] in self?.closed(state) }
     }
 
-    private static func isLoopback(_ name: String) -> Bool { ["localhost", "127.0.0.1", "::1"].contains(name) }
+    private static func inUse(_ endpoint: Endpoint) -> TailraceError {
+        TailraceError(
+            code: "network.bind", message: "cannot listen at \(endpoint): the address is in use",
+            fix: "stop the other program, or choose another port")
+    }
 
-    private func own(_ endpoint: Endpoint) throws(TailraceError) -> Fabric.Address {
+    package func openDatagrams(at endpoint: Endpoint, _ options: DatagramOptions) throws(TailraceError) -> any DatagramSocket {
+        let address = try own(endpoint) { fabric.datagramPort($0) != nil }
+        guard fabric.datagramPort(address) == nil, case .host(let name, _) = endpoint, let port = address.port else {
+            throw Self.inUse(endpoint)
+        }
+        let state = DatagramPort(loop, options)
+        fabric.open(state, at: address)
+        datagramAddresses.insert(address)
+        timeline.note("open datagrams", host, Int(port))
+        return SimulatedDatagrams(.host(name, port: port), state) { [weak self] in
+            self?.datagramAddresses.remove(address)
+            self?.fabric.removeDatagramPort(address)
+        }
+    }
+
+    /// A host's address is its name; ``Fabric/names`` with `.hangs` answers at the limit.
+    package func name(of address: String, limit: Duration, _ done: @escaping (String?) -> Void) {
+        let answer: String?, delay: Duration
+        switch fabric.resolve(address) {
+        case .host(let name): (answer, delay) = (name, min(fabric.latency(), limit))
+        case .unknown: (answer, delay) = (nil, min(fabric.latency(), limit))
+        case .hangs: (answer, delay) = (nil, limit)
+        }
+        loop.schedule(at: loop.now + delay) { done(answer) }
+    }
+
+    static func isLoopback(_ name: String) -> Bool { ["localhost", "127.0.0.1", "::1"].contains(name) }
+
+    private func own(
+        _ endpoint: Endpoint, _ isTaken: (Fabric.Address) -> Bool
+    ) throws(TailraceError) -> Fabric.Address {
         switch endpoint {
         case .path(let path): return Fabric.Address(host: host, port: nil, path: path)
         case .host(let name, let port):
@@ -49,7 +80,7 @@ package final class SimulatedNetwork: Network {
                     fix: "use 0.0.0.0, or an address of this host")
             }
             if port > 0 { return Fabric.Address(host: host, port: port) }
-            while fabric.listener(Fabric.Address(host: host, port: nextPort)) != nil { nextPort += 1 }
+            while isTaken(Fabric.Address(host: host, port: nextPort)) { nextPort += 1 }
             defer { nextPort += 1 }
             return Fabric.Address(host: host, port: nextPort)
         }
@@ -127,6 +158,8 @@ package final class SimulatedNetwork: Network {
             fabric.remove(state)
             state.accept = nil
         }
+        for address in datagramAddresses { fabric.removeDatagramPort(address) }
+        datagramAddresses = []
         fabric.died(self)
         for state in listening { state.backlog = [] }
         listening = []

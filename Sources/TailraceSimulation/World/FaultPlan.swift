@@ -18,6 +18,11 @@ package struct FaultPlan: Sendable {
     package var stall = 0.0
     package var stallTime: ClosedRange<Duration> = .seconds(1)...(.seconds(30))
 
+    // Per datagram. One that is late is overtaken by those behind it.
+    package var loseDatagram = 0.0
+    package var doubleDatagram = 0.0
+    package var lateDatagram = 0.0
+
     // Per read or write of a stream; harmless, so that they are the rule.
     package var partialRead = 0.1
     package var partialWrite = 0.1

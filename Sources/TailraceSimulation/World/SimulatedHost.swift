@@ -64,6 +64,14 @@ package final class SimulatedHost {
         process.clients.paused(for: time)
     }
 
+    /// By another program on this machine, which need not run an agent. `port`: where it comes from.
+    package func sendDatagram(_ bytes: [UInt8], from port: UInt16 = 40_000, to endpoint: Endpoint) {
+        guard case .host(let target, let targetPort) = endpoint else { preconditionFailure("datagrams go to a host's port") }
+        let isOwn = SimulatedNetwork.isLoopback(target)
+        guard case .host(let receiver) = isOwn ? .host(name) : fabric.resolve(target) else { return }
+        fabric.sendDatagram(bytes, from: name, port: port, to: Fabric.Address(host: receiver, port: targetPort))
+    }
+
     func end() { process.end() }
 }
 
