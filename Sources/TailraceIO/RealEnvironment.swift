@@ -14,7 +14,8 @@ package enum RealEnvironment {
             component: component, loop: loop, network: EpollNetwork(loop, log: log, name: component + ".network"),
             files: LocalFileSystem(loop), processes: PosixProcesses(loop), broker: broker, log: log, metrics: metrics,
             memory: memory, stateDirectory: stateDirectory,
-            homeDirectory: getenv("HOME").map { String(cString: $0) } ?? "/", random: SeededRandom(seed: seed))
+            homeDirectory: getenv("HOME").map { String(cString: $0) } ?? "/",
+            localTimeZone: getenv("TZ").map { String(cString: $0) } ?? "", random: SeededRandom(seed: seed))
         environment.gauge("slow_turns_total") { loop.slowTurns }
         environment.gauge("receive_memory_bytes") { memory.used }
         environment.gauge("receive_memory_refusals_total") { memory.refusals }

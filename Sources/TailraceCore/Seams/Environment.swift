@@ -38,16 +38,19 @@ package struct Environment {
     package let stateDirectory: String
     /// What `~` stands for in a path of the configuration.
     package let homeDirectory: String
+    /// What the variable TZ says; empty: /etc/localtime counts.
+    package let localTimeZone: String
     package var random: SeededRandom
 
     package init(
         component: String, loop: any EventLoop, network: any Network, files: any FileSystem, processes: any Processes,
         broker: any Broker, log: any Log, metrics: any Metrics, memory: any MemoryBudget, stateDirectory: String,
-        homeDirectory: String = "/", random: SeededRandom
+        homeDirectory: String = "/", localTimeZone: String = "", random: SeededRandom
     ) {
         (self.component, self.loop, self.network, self.files) = (component, loop, network, files)
         (self.processes, self.broker, self.log, self.metrics) = (processes, broker, log, metrics)
-        (self.memory, self.stateDirectory, self.homeDirectory) = (memory, stateDirectory, homeDirectory)
+        (self.memory, self.stateDirectory) = (memory, stateDirectory)
+        (self.homeDirectory, self.localTimeZone) = (homeDirectory, localTimeZone)
         self.random = random
     }
 
@@ -55,7 +58,7 @@ package struct Environment {
         Environment(
             component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, log: log,
             metrics: metrics, memory: memory, stateDirectory: stateDirectory, homeDirectory: homeDirectory,
-            random: random.split(name))
+            localTimeZone: localTimeZone, random: random.split(name))
     }
 
     package func log(_ level: LogLevel, _ text: @autoclosure () -> String) { log.write(level, component, text()) }
