@@ -66,8 +66,7 @@ extension RPCSink {
                 "After so long the connection is made anew, for a share of what is behind a load balancer; 0: never."),
             .ignored("maxIoWorkers", because: "one loop does all IO; no workers are needed"),
             .ignored("trust-all-certs", because: "without ssl = true it has no effect"),
-            RPCDeclarations.refused("ssl", unit: "true or false", RPCDeclarations.tlsFix),
-        ] + RPCDeclarations.tlsSettings(server: false)
+        ] + TLSKeys.all(server: false)
     }
 
     /// Flume takes its default for what is below a second.

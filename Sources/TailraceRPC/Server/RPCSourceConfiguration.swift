@@ -58,9 +58,8 @@ extension RPCSource {
             RPCDeclarations.compressionNote(),
             .ignored("compression-level", because: "the sink decides how hard it compresses"),
             .ignored("threads", because: "one loop serves all connections; no threads are needed"),
-            RPCDeclarations.refused("ipFilter", unit: "true or false", RPCDeclarations.filterFix),
+            .refused("ipFilter", fix: RPCDeclarations.filterFix),
             .ignored("ipFilterRules", because: "without ipFilter = true it has no effect"),
-            RPCDeclarations.refused("ssl", unit: "true or false", RPCDeclarations.tlsFix),
-        ] + RPCDeclarations.tlsSettings(server: true)
+        ] + TLSKeys.all(server: true)
     }
 }
