@@ -41,20 +41,7 @@ package final class ExecSource: DeclaredSource, ByteStreamHandler {
             .value(
                 "batchTimeout", \.batchTimeoutMilliseconds, .within(1...3_600_000), unit: "ms",
                 "An incomplete batch waits so long for more lines."),
-            .custom(
-                "charset", unit: "name", initial: "UTF-8",
-                "Bytes are passed on unchanged; only names that need no conversion are allowed."
-            ) {
-                _, _, text throws(TailraceError) in
-                guard ["utf-8", "utf8", "us-ascii", "ascii"].contains(text.lowercased()) else {
-                    throw TailraceError(
-                        code: "configuration.range", message: "charset \"\(text)\" is not supported",
-                        fix:
-                            "convert in the command (\"… | iconv -t UTF-8\"), or leave the key out: bytes are passed on unchanged"
-                    )
-                }
-                return nil
-            },
+            Charsets.key("charset", initial: "UTF-8", fix: "convert in the command (\"… | iconv -t UTF-8\")"),
         ])
 
     private static let maxLineBytes = Limits.eventBytes
@@ -78,6 +65,8 @@ package final class ExecSource: DeclaredSource, ByteStreamHandler {
     private var isStopping = false
     private var isReadQueued = false
     private var outputEnded = false
+    /// The deadline of the stop is over.
+    private var isLate = false
     private var stopped: (() -> Void)?
 
     package init(
@@ -118,21 +107,23 @@ package final class ExecSource: DeclaredSource, ByteStreamHandler {
     package func stop(by deadline: Instant, _ done: @escaping () -> Void) {
         isStopping = true
         if let restartTimer { environment.loop.cancel(restartTimer) }
-        guard let child else {
-            flush()
-            return environment.loop.enqueue(done)
-        }
         stopped = done
-        child.signal(15)
+        child?.signal(15)
         environment.loop.schedule(at: deadline) { [self] in
-            self.child?.signal(9)
+            isLate = true
+            child?.signal(9)
             finishStop()
         }
+        if child == nil { finishStop() }
     }
     private func finishStop() {
-        guard let done = stopped else { return }
-        stopped = nil
         flush()
+        guard let done = stopped, pending.isEmpty || isLate else { return }  // else outputHasRoom comes back to it
+        stopped = nil
+        if !pending.isEmpty {
+            environment.log(
+                .error, "\(pending.size.events) lines are lost: they were read, and no channel had room until the stop")
+        }
         environment.loop.enqueue(done)
     }
 
@@ -171,7 +162,9 @@ package final class ExecSource: DeclaredSource, ByteStreamHandler {
     }
     package func streamIsWritable(_ stream: any ByteStream) {}
     package func outputHasRoom() {
-        if pending.size.events >= configuration.batchSize { flush() }
+        // Also an incomplete batch whose time was over, or whose command has ended, while there was no room.
+        if timer == nil || pending.size.events >= configuration.batchSize { flush() }
+        if isStopping, child == nil { finishStop() }
         read()
     }
 

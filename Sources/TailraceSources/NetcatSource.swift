@@ -27,18 +27,7 @@ package final class NetcatSource: DeclaredSource {
             .value(
                 "maxConnections", \.maxConnections, .within(1...100_000), unit: "connections",
                 "More than these are closed at once."),
-            .custom(
-                "encoding", unit: "name", initial: "utf-8",
-                "Bytes are passed on unchanged; only names of ASCII supersets that need no conversion are allowed."
-            ) {
-                _, _, text throws(TailraceError) in
-                guard ["utf-8", "utf8", "us-ascii", "ascii"].contains(text.lowercased()) else {
-                    throw TailraceError(
-                        code: "configuration.range", message: "encoding \"\(text)\" is not supported",
-                        fix: "send UTF-8, or leave the key out: bytes are passed on unchanged")
-                }
-                return nil
-            },
+            Charsets.key("encoding", initial: "utf-8", fix: "send UTF-8"),
         ])
 
     package let name: String

@@ -151,4 +151,22 @@ import Testing
         #expect(bench.world.now >= deadline)
         #expect(bench.world.now < deadline + .seconds(1))
     }
+
+    /// The time of an incomplete batch is over, and the command has ended, while the channel is full: the lines come later.
+    @Test func linesThatFoundNoRoomComeOnceThereIsSome() throws {
+        let bench = try SourceBench(capacity: 1)
+        bench.host.programs["tail"] = { child in
+            for number in 0..<40 { child.print("\(number)\n", after: .milliseconds(100 * number)) }
+            child.print("last", after: .seconds(10))
+            child.exit(0, after: .seconds(11))
+        }
+        _ = bench.start(try make(bench) { $0.batchTimeoutMilliseconds = 10 })
+        bench.world.run(for: .seconds(60))
+        var events: [String] = []
+        for _ in 0..<200 {
+            events += bench.delivered()
+            bench.world.run(for: .seconds(1))
+        }
+        #expect(events == (0..<40).map { "\($0)" } + ["last"])
+    }
 }

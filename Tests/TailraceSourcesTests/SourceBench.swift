@@ -9,6 +9,8 @@ final class SourceBench {
     let channel: MemoryChannel
     let output: SourceOutput
     let environment: Environment
+    /// Where the peers are.
+    private(set) lazy var client = world.makeHost("client")
     /// An output holds its source weakly.
     private var source: (any EventSource)?
 
