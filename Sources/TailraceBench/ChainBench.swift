@@ -122,7 +122,8 @@ package struct ChainBench {
                 "-Denable.idempotence=\(options.settings.isIdempotent)",
                 "-Dcompression.type=\(options.settings.kafkaCompression)",
             ],
-            output: output)
+            // The yardstick has the C library's malloc: its symbols come first then, before those of mimalloc.
+            environment: ["LD_PRELOAD": "libc.so.6"], output: output)
         guard process.wait().exitCode == 0 else {
             throw TailraceError(code: "bench.producer", message: "the plain producer failed", fix: "see \(output)")
         }

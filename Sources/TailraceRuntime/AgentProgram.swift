@@ -22,7 +22,6 @@ package enum AgentProgram {
     }
     /// See ``ExitCode``.
     package static func run(_ options: Options) -> Int32 {
-        tuneAllocator()
         let catalogue = Catalogue.standard()
         let plan: AgentPlan, log: StandardLog, settings: AgentSettings
         do throws(TailraceError) {

@@ -137,13 +137,6 @@ import Testing
 
     @Test func seedsDiffer() { #expect(randomSeed() != randomSeed()) }
 
-    @Test func theAllocatorCanBeTuned() {
-        tuneAllocator()
-        let memory = malloc(100 << 20)
-        #expect(memory != nil)
-        free(memory)
-    }
-
     @Test func wallTimeAndLoopTime() throws {
         let loop = try EpollLoop()
         #expect(loop.wallTime.milliseconds > 1_700_000_000_000)

@@ -5,15 +5,6 @@ import Synchronization
 
 /// What a process does once, before it starts a thread.
 
-/// Lets the allocator keep what it has: batches are large and short-lived, and giving each one back to the kernel costs 10 to
-/// 20 % of the chain. At most four arenas: threads other than the loop allocate little. Call it first.
-package func tuneAllocator() {
-    mallopt(M_MMAP_THRESHOLD, 64 << 20)
-    mallopt(M_TRIM_THRESHOLD, 256 << 20)
-    mallopt(M_TOP_PAD, 1 << 20)
-    mallopt(M_ARENA_MAX, 4)
-}
-
 /// Gives back the memory of the code that starting takes and running does not (catalogue, declarations, checks): 6 to 9 MiB of
 /// an agent's resident memory. What is used again is mapped again from the page cache, within a millisecond in all.
 package func releaseStartCode() { clinux_release_code() }
