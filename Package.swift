@@ -73,7 +73,12 @@ let package = Package(
             ]),
         library(
             "TailraceScenarios", ["TailraceCore", "TailraceRuntime", "TailraceConfiguration", "TailraceSimulation"]),
-        library("TailraceBench", ["TailraceCore", "TailraceStatus", "TailraceRdkafka", "TailraceTopology"]),
+        library(
+            "TailraceBench",
+            [
+                "TailraceCore", "TailraceStatus", "TailraceRdkafka", "TailraceTopology", "TailraceChannels", "TailraceIO",
+                "TailraceSources", "TailraceWire",
+            ]),
         .executableTarget(
             name: "tailrace",
             dependencies: [

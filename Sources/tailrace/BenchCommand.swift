@@ -9,7 +9,7 @@ import TailraceStatus
 
 /// `tailrace bench …`: measures this machine.
 enum BenchCommand {
-    static let all: [Command] = [chain, plainProducer]
+    static let all: [Command] = [chain, PieceCommands.channel, PieceCommands.parse, plainProducer]
 
     private static let chain = Command(
         table: ArgumentTable(
@@ -91,7 +91,7 @@ enum BenchCommand {
         return lines.joined(separator: "\n")
     }
 
-    private static func executable() -> String {
+    static func executable() -> String {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         return String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
