@@ -83,10 +83,34 @@ enum KafkaErrors {
             message: "\(events) event\(events == 1 ? "" : "s") for topic \(topic): \(text(code))", fix: fix(code))
     }
 
-    /// For what a client says of itself or of its brokers.
-    static func client(_ code: rd_kafka_resp_err_t, _ reason: String) -> TailraceError {
-        TailraceError(
+    /// For what a client says of itself or of its brokers. `hint`: see ``authenticationHint(mechanism:version:)``.
+    static func client(_ code: rd_kafka_resp_err_t, _ reason: String, hint: String? = nil) -> TailraceError {
+        var error = TailraceError(
             code: verdict(code) == .fatal ? "kafka.fatal" : "kafka.client", message: "\(text(code)): \(reason)", fix: fix(code))
+        let isCredentials =
+            code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED
+        if let hint, isCredentials { error.fix = [error.fix, hint].compactMap { $0 }.joined(separator: " ") }
+        return error
+    }
+
+    /// Whether it says why nothing gets through, and the same again will not help: what later questions fail for.
+    static func isRefusal(_ code: rd_kafka_resp_err_t) -> Bool {
+        switch code {
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, RD_KAFKA_RESP_ERR__SSL,
+            RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+            true
+        default: false
+        }
+    }
+
+    /// What a failed authentication may mean beside wrong credentials. nil: nothing. `version`: librdkafka's. Before 2.6.1 it
+    /// repeats its own nonce in a SCRAM exchange, which Kafka 4 refuses.
+    static func authenticationHint(mechanism: String?, version: Int32 = rd_kafka_version()) -> String? {
+        guard mechanism?.hasPrefix("SCRAM") == true, version < 0x0206_01ff else { return nil }
+        let text = "\(version >> 24).\(version >> 16 & 0xFF).\(version >> 8 & 0xFF)"
+        return
+            "If user and password are right and the brokers are Kafka 4 or later: librdkafka \(text) cannot do SCRAM with them "
+            + "(fixed in 2.6.1): use sasl.mechanism=PLAIN over TLS, or install a newer librdkafka."
     }
 
     /// Consumes the error object.

@@ -41,6 +41,7 @@ package final class RdkafkaConsumer: ConsumerClient {
     var answers: LoopPort<Answer>?
     private(set) weak var owner: (any ConsumerOwner)?
     private let queue: ClientHandle
+    private let hint: String?
     private var log: ClientLog
     private var watch: (any Cancellable)?
     private var timer: TimerID?
@@ -59,6 +60,7 @@ package final class RdkafkaConsumer: ConsumerClient {
         _ owner: any ConsumerOwner
     ) throws(TailraceError) {
         wake = try WakeDescriptor()
+        hint = KafkaErrors.authenticationHint(mechanism: settings["sasl.mechanism"])
         let settings = ClientSettings(settings, defaults: Self.defaults, forced: Self.forced)
         let events = RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG
         client = ClientHandle(try settings.makeHandle(RD_KAFKA_CONSUMER, events: events | RD_KAFKA_EVENT_FETCH))
@@ -211,7 +213,7 @@ package final class RdkafkaConsumer: ConsumerClient {
     private func takeError(_ event: OpaquePointer) {
         let code = rd_kafka_event_error(event), isFatal = rd_kafka_event_error_is_fatal(event) != 0
         let error = KafkaErrors.client(
-            isFatal ? RD_KAFKA_RESP_ERR__FATAL : code, String(cString: rd_kafka_event_error_string(event)))
+            isFatal ? RD_KAFKA_RESP_ERR__FATAL : code, String(cString: rd_kafka_event_error_string(event)), hint: hint)
         if isFatal { lose(error) } else { tell(error) }
     }
 

@@ -26,7 +26,10 @@ extension RdkafkaProducer {
     func received(_ answer: Answer) {
         switch answer {
         case .partitions(let topic, let result):
-            for done in lookups.removeValue(forKey: topic) ?? [] { done(result) }
+            // "Timed out" is what a question says that nobody may answer: the reason is better.
+            var told = result
+            if case .success = result { refusal = nil } else if let refusal { told = .failure(refusal) }
+            for done in lookups.removeValue(forKey: topic) ?? [] { done(told) }
         case .destroyed:
             guard case .destroying(let done) = phase else { return }
             (phase, untilClosed) = (.closed, nil)

@@ -50,7 +50,8 @@ extension RdkafkaProducer {
     private func takeError(_ event: OpaquePointer) {
         let code = rd_kafka_event_error(event), text = String(cString: rd_kafka_event_error_string(event))
         if rd_kafka_event_error_is_fatal(event) != 0 { return fail(code, text) }
-        let error = KafkaErrors.client(code, text)
+        let error = KafkaErrors.client(code, text, hint: hint)
+        if KafkaErrors.isRefusal(code) { refusal = error }
         log.write(.warning, error.description, now: loop.now)
     }
 

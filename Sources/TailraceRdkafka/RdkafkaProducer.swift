@@ -55,6 +55,9 @@ package final class RdkafkaProducer: ProducerClient {
     var phase = Phase.open
     var failed: ((TailraceError) -> Void)?
     var refused: BatchSize?
+    /// Why the brokers let nobody in, since the last answer from them.
+    var refusal: TailraceError?
+    let hint: String?
     var remainder: Int?
     var lastNumber: UInt64 = 0
     var answered: [() -> Void] = []
@@ -71,6 +74,7 @@ package final class RdkafkaProducer: ProducerClient {
         failed: @escaping (TailraceError) -> Void
     ) throws(TailraceError) {
         wake = try WakeDescriptor()
+        hint = KafkaErrors.authenticationHint(mechanism: settings["sasl.mechanism"])
         let settings = ClientSettings(settings, defaults: Self.defaults, forced: Self.forced)
         client = ClientHandle(
             try settings.makeHandle(RD_KAFKA_PRODUCER, events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG))

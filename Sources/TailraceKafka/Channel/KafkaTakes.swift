@@ -204,7 +204,9 @@ final class KafkaTakes: TakeBackend, GroupReaderOwner {
 
     // MARK: The group
 
-    func readerStarts(_ partitions: [(TopicPartition, Int64?)]) -> [(TopicPartition, Int64?)] { partitions }
+    func readerAssigned(
+        _ partitions: [(TopicPartition, Int64?)], _ start: @escaping ([(TopicPartition, Int64?)]) -> Void
+    ) { start(partitions) }
     func readerLost(_ partitions: [TopicPartition]) {
         let lost = Set(partitions)
         for piece in ready where lost.contains(piece.ticket.partition) { size -= piece.batch.size }

@@ -4,8 +4,9 @@ import TailraceCore
 protocol GroupReaderOwner: AnyObject {
     /// After ``GroupReader/poll(upTo:)`` had nothing.
     func readerHasRecords()
-    /// Where to begin, with what the group has committed; nil: by `auto.offset.reset`.
-    func readerStarts(_ partitions: [(TopicPartition, Int64?)]) -> [(TopicPartition, Int64?)]
+    /// With what the group has committed. `start`, once: where to begin (nil: by `auto.offset.reset`).
+    func readerAssigned(
+        _ partitions: [(TopicPartition, Int64?)], _ start: @escaping ([(TopicPartition, Int64?)]) -> Void)
     /// Drop what is not on its way: it is for somebody else now.
     func readerLost(_ partitions: [TopicPartition])
 }
@@ -194,8 +195,10 @@ final class GroupReader: ConsumerOwner {
         for (partition, group) in partitions { ledger.assign(partition, committed: group) }
         environment.log(
             .info, "the group \(group) gave \(partitions.count) partitions; \(ledger.partitions.count) in all")
-        start(owner?.readerStarts(partitions) ?? partitions)
-        owner?.readerHasRecords()
+        owner?.readerAssigned(partitions) { [weak self] starts in
+            start(starts)
+            self?.owner?.readerHasRecords()
+        }
     }
 
     func revoked(_ partitions: [TopicPartition], mayCommit: Bool, _ done: @escaping () -> Void) {

@@ -135,12 +135,15 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
 
     // MARK: The group
 
-    func readerStarts(_ partitions: [(TopicPartition, Int64?)]) -> [(TopicPartition, Int64?)] {
+    func readerAssigned(
+        _ partitions: [(TopicPartition, Int64?)], _ start: @escaping ([(TopicPartition, Int64?)]) -> Void
+    ) {
         let stored = output.positions
-        return partitions.map { partition, group in
-            let own = stored[PartitionPosition.key(name, configuration.group, partition)].flatMap { PartitionPosition($0) }
-            return (partition, PartitionPosition.start(own, group: group))
-        }
+        start(
+            partitions.map { partition, group in
+                let own = stored[PartitionPosition.key(name, configuration.group, partition)].flatMap { PartitionPosition($0) }
+                return (partition, PartitionPosition.start(own, group: group))
+            })
     }
     func readerLost(_ partitions: [TopicPartition]) {
         guard let held, partitions.contains(held.partition) else { return }

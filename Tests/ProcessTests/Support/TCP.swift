@@ -22,6 +22,15 @@ enum TCP {
         return descriptor
     }
 
+    /// Whether one can listen at these ports now.
+    static func isFree(_ ports: [Int]) -> Bool {
+        ports.allSatisfy { port in
+            guard let descriptor = try? make() else { return false }  // none free: then neither are ports
+            defer { close(descriptor) }
+            return withAddress(port) { bind(descriptor, $0, $1) } == 0
+        }
+    }
+
     /// A connection of a test, or of a fake server; reading and writing do not wait.
     final class Connection {
         let descriptor: Int32
