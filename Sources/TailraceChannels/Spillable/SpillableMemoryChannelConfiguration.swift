@@ -104,7 +104,7 @@ extension Key {
                 inner)
         case .family: return .family(name, otherNames: otherNames, summary, inner)
         case .ignored: return .ignored(name, because: summary)
-        case .parts: preconditionFailure("\(name): parts cannot be handed on")
+        case .parts, .part: preconditionFailure("\(name): parts cannot be handed on")
         }
     }
 }
