@@ -15,7 +15,8 @@ package enum RealEnvironment {
             files: LocalFileSystem(loop), processes: PosixProcesses(loop), broker: broker, log: log, metrics: metrics,
             memory: memory, stateDirectory: stateDirectory,
             homeDirectory: getenv("HOME").map { String(cString: $0) } ?? "/",
-            localTimeZone: getenv("TZ").map { String(cString: $0) } ?? "", random: SeededRandom(seed: seed))
+            localTimeZone: getenv("TZ").map { String(cString: $0) } ?? "", localHost: .ofThisMachine(),
+            random: SeededRandom(seed: seed))
         environment.gauge("slow_turns_total") { loop.slowTurns }
         environment.gauge("receive_memory_bytes") { memory.used }
         environment.gauge("receive_memory_refusals_total") { memory.refusals }

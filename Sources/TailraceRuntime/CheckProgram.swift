@@ -26,4 +26,17 @@ package enum CheckProgram {
 
     /// The reference of all components, as Markdown.
     package static func manual() -> String { Catalogue.standard().manual }
+
+    /// The part of it for one type, printed; exit code 64 when there is none of that name.
+    package static func printManual(of type: String) -> Int32 {
+        let catalogue = Catalogue.standard()
+        if let text = catalogue.manual(of: type) {
+            print(text)
+            return 0
+        }
+        let near = catalogue.nearestType(to: type).map { "did you mean \"\($0)\"?" }
+        ConfigurationFiles.writeError(
+            "there is no component \"\(type)\"; \(near ?? "there are: \(catalogue.typeNames.joined(separator: ", "))")\n")
+        return ExitCode.usage
+    }
 }

@@ -55,8 +55,10 @@ extension Command {
         Command(
             table: ArgumentTable(
                 program: program, command: "components", summary: "Prints the reference of all components and their keys.",
-                example: "\(program) components | less"),
-            run: { _ in
+                positionals: [Positional("NAME", isRequired: false, "Only this type: taildir, regex_extractor …")],
+                example: "\(program) components taildir"),
+            run: { arguments in
+                if let name = arguments.positional(0) { return CheckProgram.printManual(of: name) }
                 print(CheckProgram.manual())
                 return 0
             })

@@ -23,6 +23,8 @@ package struct CatalogueEntry<Make> {
     package let classNames: [String]
     package let summary: String
     package let keys: [KeyDescription]
+    /// Types of parts that its keys name, with keys of their own.
+    let parts: [(name: String, kind: PartKind)]
     /// The configuration as it is without any key.
     package let initial: any ComponentConfiguration
     /// Traps for a configuration of another type.
@@ -41,6 +43,12 @@ package struct CatalogueEntry<Make> {
     init<Configuration: ComponentConfiguration>(_ declaration: Declaration<Configuration>, _ make: Make) {
         (type, otherTypes, classNames) = (declaration.type, declaration.otherTypes, declaration.classNames)
         (summary, keys, initial) = (declaration.summary, declaration.keys.map(\.description), Configuration())
+        parts = declaration.keys.flatMap { key -> [(name: String, kind: PartKind)] in
+            switch key.kind {
+            case .parts(let kinds), .part(let kinds, _, _): return kinds.map { (key.name, $0) }
+            case .scalar, .family, .ignored: return []
+            }
+        }
         self.make = make
         read = { entries, prefix, alsoKnown, problems in
             var parser = DeclarationParser(declaration, entries, prefix: prefix, alsoKnown: alsoKnown)

@@ -75,6 +75,7 @@ enum FlumeTypes {
         switch name.split(separator: ".").last {
         case "interceptors": "interceptor"
         case "selector": "channel selector"
+        case "serializers": "header serializer"
         case "serializer": "event serializer"
         case "deserializer": "event deserializer"
         case let last: "\(last ?? "part")"

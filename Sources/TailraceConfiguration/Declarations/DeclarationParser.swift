@@ -73,7 +73,7 @@ struct DeclarationParser<Configuration: ComponentConfiguration> {
             }
         case .parts(let kinds):
             guard let field = key.partsField, !uses.isEmpty else { return }
-            var parser = PartsParser(key.name, kinds, prefix: prefix)
+            var parser = PartsParser(key.name, kinds, initialType: key.initialPartType, prefix: prefix)
             configuration[keyPath: field] = parser.parse(uses.map(\.entry))
             problems += parser.problems
         case .part(let kinds, let typeKey, _):

@@ -31,9 +31,15 @@ struct Members: Sendable {
     }
 
     /// Those that are in the list and have a type, in the order of the list. Tells the others.
-    func listed(prefix: String, types: [String], _ problems: inout [ConfigurationProblem]) -> [Member] {
+    /// `initial`: the type of those without one.
+    func listed(
+        prefix: String, types: [String], initial: String? = nil, _ problems: inout [ConfigurationProblem]
+    ) -> [Member] {
         named(prefix: prefix, &problems).compactMap { name, lines in
             if let type = lines.first(where: { $0.key == "type" }) { return Member(name: name, entries: lines, type: type) }
+            if let initial {
+                return Member(name: name, entries: lines, type: lines[0].renamed("type", value: initial))
+            }
             let place = "\(prefix).\(name)"
             let fix = "add \(place).type = <\(types.joined(separator: ", "))>"
             if let slip = Spelling.nearest(to: "type", in: lines.map(\.key)), let line = lines.first(where: { $0.key == slip })

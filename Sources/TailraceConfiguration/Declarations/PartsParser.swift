@@ -5,12 +5,13 @@ import TailraceCore
 struct PartsParser {
     private let name: String
     private let kinds: [PartKind]
+    private let initialType: String?
     private let prefix: String
     private(set) var problems: [ConfigurationProblem] = []
 
     /// `name`: "interceptors"; `prefix`: what stands before it.
-    init(_ name: String, _ kinds: [PartKind], prefix: String) {
-        (self.name, self.kinds, self.prefix) = (name, kinds, prefix)
+    init(_ name: String, _ kinds: [PartKind], initialType: String? = nil, prefix: String) {
+        (self.name, self.kinds, self.initialType, self.prefix) = (name, kinds, initialType, prefix)
     }
 
     /// `entries`: all whose key is `name` or begins with it and a dot.
@@ -31,7 +32,7 @@ struct PartsParser {
                         fix: "write \(prefix).\(name).<name>.<key>"))
             }
         }
-        let listed = members.listed(prefix: "\(prefix).\(name)", types: kinds.map(\.type), &problems)
+        let listed = members.listed(prefix: "\(prefix).\(name)", types: kinds.map(\.type), initial: initialType, &problems)
         return listed.compactMap { member in
             let inner = "\(prefix).\(name).\(member.name)"
             guard let kind = PartKinds(name, kinds).find(member.type, prefix: inner, &problems) else { return nil }

@@ -172,12 +172,15 @@ package struct Key<Configuration: ComponentConfiguration>: Sendable {
         Key(name: pattern, kind: .family, summary: summary, otherNames: otherNames, apply: apply)
     }
     /// Typed parts with keys of their own: "interceptors = a b", "interceptors.a.type", "interceptors.a.<key>".
+    /// `initialType`: of a part without a line of its type.
     package static func parts(
         _ name: String, _ field: any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable, of kinds: [PartKind],
-        _ summary: String
+        initialType: String? = nil, _ summary: String
     ) -> Key {
         // The parser builds the parts, since they span several lines; it hands them over by this key path.
-        Key(name: name, kind: .parts(kinds), summary: summary, parts: field)
+        var key = Key(name: name, kind: .parts(kinds), summary: summary, parts: field)
+        key.initialPartType = initialType
+        return key
     }
     /// One typed part with keys of its own: "serializer = text", "serializer.<key>"; with `typeKey` "selector.type" for a
     /// name "selector". The field's initial value is the part that there is without a line of its type.
@@ -194,6 +197,7 @@ package struct Key<Configuration: ComponentConfiguration>: Sendable {
     }
 
     package private(set) var partsField: (any WritableKeyPath<Configuration, [ConfiguredPart]> & Sendable)?
+    package private(set) var initialPartType: String?
     package private(set) var partField: (any WritableKeyPath<Configuration, ConfiguredPart> & Sendable)?
 
     private init(name: String, kind: Kind, summary: String, otherNames: [KeyNote], apply: @escaping Apply) {

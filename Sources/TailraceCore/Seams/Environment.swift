@@ -22,6 +22,15 @@ package protocol Metrics: AnyObject {
     func gauge(_ name: String, _ component: String, _ read: @escaping () -> Int)
 }
 
+/// This machine, as others know it; read once, when the agent starts.
+package struct LocalHost: Hashable, Sendable {
+    /// As `hostname` prints it.
+    package var name: String
+    /// Of the first network interface that is not the loopback.
+    package var address: String
+    package init(name: String = "localhost", address: String = "127.0.0.1") { (self.name, self.address) = (name, address) }
+}
+
 /// All that is not deterministic, handed to each component at its making.
 package struct Environment {
     /// Unique in the agent: "edge.sources.r1".
@@ -40,17 +49,19 @@ package struct Environment {
     package let homeDirectory: String
     /// What the variable TZ says; empty: /etc/localtime counts.
     package let localTimeZone: String
+    package let localHost: LocalHost
     package var random: SeededRandom
 
     package init(
         component: String, loop: any EventLoop, network: any Network, files: any FileSystem, processes: any Processes,
         broker: any Broker, log: any Log, metrics: any Metrics, memory: any MemoryBudget, stateDirectory: String,
-        homeDirectory: String = "/", localTimeZone: String = "", random: SeededRandom
+        homeDirectory: String = "/", localTimeZone: String = "", localHost: LocalHost = LocalHost(),
+        random: SeededRandom
     ) {
         (self.component, self.loop, self.network, self.files) = (component, loop, network, files)
         (self.processes, self.broker, self.log, self.metrics) = (processes, broker, log, metrics)
         (self.memory, self.stateDirectory) = (memory, stateDirectory)
-        (self.homeDirectory, self.localTimeZone) = (homeDirectory, localTimeZone)
+        (self.homeDirectory, self.localTimeZone, self.localHost) = (homeDirectory, localTimeZone, localHost)
         self.random = random
     }
 
@@ -58,7 +69,7 @@ package struct Environment {
         Environment(
             component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, log: log,
             metrics: metrics, memory: memory, stateDirectory: stateDirectory, homeDirectory: homeDirectory,
-            localTimeZone: localTimeZone, random: random.split(name))
+            localTimeZone: localTimeZone, localHost: localHost, random: random.split(name))
     }
 
     package func log(_ level: LogLevel, _ text: @autoclosure () -> String) { log.write(level, component, text()) }

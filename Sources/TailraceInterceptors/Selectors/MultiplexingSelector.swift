@@ -30,7 +30,11 @@ package final class MultiplexingSelector: ChannelSelector {
         func close(_ end: Int) {
             guard end > start, route != -1 else { return }
             let channels = route.map { routes[$0].channels } ?? otherwise
-            for channel in channels { events[channel].append(start..<end) }
+            for channel in channels {
+                // Two routes may lead to one channel.
+                let joins = events[channel].last?.upperBound == start
+                events[channel].append((joins ? events[channel].removeLast().lowerBound : start)..<end)
+            }
             if channels.isEmpty { nowhere += end - start }
         }
         let shared = batch.storage.sharedHeaders.first { $0.name == header }.map { Array($0.value.utf8) }
