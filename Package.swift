@@ -33,6 +33,8 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "CMicroHTTPD"),
+        .target(name: "CSIMDJSON", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CChecksum"),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
 
@@ -49,12 +51,14 @@ let package = Package(
         library("TailraceKafka", ["TailraceCore", "TailraceAvro", "TailraceChannels"]),
         library("TailraceInterceptors", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSerializers", ["TailraceCore"]),
-        library("TailraceSources", ["TailraceCore", "TailracePatterns"]),
+        library("TailraceJSON", ["TailraceCore", "CSIMDJSON"]),
+        library("TailraceSources", ["TailraceCore", "TailracePatterns", "TailraceJSON"]),
         library("TailraceSinks", ["TailraceCore"]),
 
         // The seams: for real, and simulated.
         library("TailraceIO", ["TailraceCore", "CLinux"]),
         library("TailraceRdkafka", ["TailraceCore", "CRdkafka", "CLinux"]),
+        library("TailraceHTTP", ["TailraceCore", "TailraceIO", "CMicroHTTPD"]),
         library("TailraceSimulation", ["TailraceCore"]),
 
         // An agent, a cluster, the program.
@@ -62,7 +66,8 @@ let package = Package(
             "TailraceRuntime",
             [
                 "TailraceCore", "TailraceStatus", "TailraceConfiguration", "TailraceChannels", "TailraceRPC", "TailraceKafka",
-                "TailraceSources", "TailraceSinks", "TailraceInterceptors", "TailraceIO", "TailraceRdkafka",
+                "TailraceSources", "TailraceSinks", "TailraceInterceptors", "TailraceIO",
+                "TailraceHTTP", "TailraceRdkafka",
             ]),
         library(
             "TailraceTopology",
@@ -109,12 +114,17 @@ let package = Package(
             ]),
         tests(
             "TailraceSourcesTests",
-            ["TailraceSources", "TailraceChannels", "TailracePatterns", "TailraceCore", "TailraceSimulation", "TailraceIO"]),
+            [
+                "TailraceSources", "TailraceConfiguration", "TailraceChannels", "TailracePatterns", "TailraceCore",
+                "TailraceSimulation", "TailraceIO",
+            ]),
         tests(
             "TailraceInterceptorsTests",
             ["TailraceInterceptors", "TailraceConfiguration", "TailracePatterns", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceSerializersTests", ["TailraceSerializers", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
+        tests("TailraceHTTPTests", ["TailraceHTTP", "TailraceIO", "TailraceCore"]),
+        tests("TailraceJSONTests", ["TailraceJSON", "TailraceCore"]),
         tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),
         tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "TailraceCore", "TailraceIO"]),
         tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),

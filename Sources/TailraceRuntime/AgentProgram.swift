@@ -1,6 +1,7 @@
 import Glibc
 import TailraceConfiguration
 import TailraceCore
+import TailraceHTTP
 import TailraceIO
 import TailraceRdkafka
 
@@ -56,7 +57,8 @@ package enum AgentProgram {
         let metrics = MetricsRegistry()
         let broker = RdkafkaBroker(loop, log)
         let environment = RealEnvironment.make(
-            loop: loop, broker: broker, component: plan.name, stateDirectory: stateDirectory(plan.name, options),
+            loop: loop, broker: broker, http: RealHTTP(loop), component: plan.name,
+            stateDirectory: stateDirectory(plan.name, options),
             memoryBytes: settings.receiveBytes, log: log, metrics: metrics)
         let lock = try inState { () throws(TailraceError) in try environment.files.disk(environment.stateDirectory).lock() }
         defer { lock.release() }

@@ -40,6 +40,7 @@ package struct Environment {
     package let files: any FileSystem
     package let processes: any Processes
     package let broker: any Broker
+    package let http: any HTTP
     package let log: any Log
     package let metrics: any Metrics
     package let memory: any MemoryBudget
@@ -54,12 +55,12 @@ package struct Environment {
 
     package init(
         component: String, loop: any EventLoop, network: any Network, files: any FileSystem, processes: any Processes,
-        broker: any Broker, log: any Log, metrics: any Metrics, memory: any MemoryBudget, stateDirectory: String,
-        homeDirectory: String = "/", localTimeZone: String = "", localHost: LocalHost = LocalHost(),
-        random: SeededRandom
+        broker: any Broker, http: any HTTP = NoHTTP(), log: any Log, metrics: any Metrics, memory: any MemoryBudget,
+        stateDirectory: String, homeDirectory: String = "/", localTimeZone: String = "",
+        localHost: LocalHost = LocalHost(), random: SeededRandom
     ) {
         (self.component, self.loop, self.network, self.files) = (component, loop, network, files)
-        (self.processes, self.broker, self.log, self.metrics) = (processes, broker, log, metrics)
+        (self.processes, self.broker, self.http, self.log, self.metrics) = (processes, broker, http, log, metrics)
         (self.memory, self.stateDirectory) = (memory, stateDirectory)
         (self.homeDirectory, self.localTimeZone, self.localHost) = (homeDirectory, localTimeZone, localHost)
         self.random = random
@@ -67,8 +68,8 @@ package struct Environment {
 
     package func named(_ name: String) -> Environment {
         Environment(
-            component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, log: log,
-            metrics: metrics, memory: memory, stateDirectory: stateDirectory, homeDirectory: homeDirectory,
+            component: name, loop: loop, network: network, files: files, processes: processes, broker: broker, http: http,
+            log: log, metrics: metrics, memory: memory, stateDirectory: stateDirectory, homeDirectory: homeDirectory,
             localTimeZone: localTimeZone, localHost: localHost, random: random.split(name))
     }
 

@@ -60,7 +60,16 @@ package final class EpollNetwork: Network {
                 throw error
             }
         case .host(let name, let port):
-            return try first(of: name, port) { address throws(TailraceError) in try listen(at: address, endpoint, accept) }
+            let (descriptor, own) = try listeningSocket(name, port)
+            return SocketListener(self, descriptor, own, nil, accept)
+        }
+    }
+
+    /// A TCP socket that listens, with the port that it really got, for whoever accepts by itself (a library with connections
+    /// of its own). It is the caller's to close. Errors and waiting as in ``listen(at:_:)``.
+    package func listeningSocket(_ name: String, _ port: UInt16) throws(TailraceError) -> (descriptor: Int32, Endpoint) {
+        try first(of: name, port) { address throws(TailraceError) in
+            try listeningSocket(address, .host(name, port: port))
         }
     }
 
@@ -122,9 +131,9 @@ package final class EpollNetwork: Network {
         return descriptor
     }
 
-    private func listen(
-        at address: SocketAddress, _ endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
-    ) throws(TailraceError) -> any Listener {
+    private func listeningSocket(
+        _ address: SocketAddress, _ endpoint: Endpoint
+    ) throws(TailraceError) -> (descriptor: Int32, Endpoint) {
         let descriptor = try newSocket(address.family, endpoint)
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         setConnectionOptions(descriptor)
@@ -135,7 +144,7 @@ package final class EpollNetwork: Network {
             throw bindError(code, endpoint)
         }
         guard case .host(let name, _) = endpoint else { preconditionFailure("an address of TCP comes from a host") }
-        return SocketListener(self, descriptor, .host(name, port: own.port), nil, accept)
+        return (descriptor, .host(name, port: own.port))
     }
 
     private func addresses(of name: String, _ port: UInt16) throws(TailraceError) -> [SocketAddress] {

@@ -36,8 +36,9 @@ package final class SimulatedHost {
         return Environment(
             component: component, loop: process.loop, network: process.network, files: process.files,
             processes: process.processes,
-            broker: process.clients, log: log, metrics: process.metrics, memory: process.memory, stateDirectory: "/state",
-            localHost: LocalHost(name: name), random: timeline.random("\(name) \(incarnation)").split(component))
+            broker: process.clients, http: SimulatedHTTP(), log: log, metrics: process.metrics, memory: process.memory,
+            stateDirectory: "/state", localHost: LocalHost(name: name),
+            random: timeline.random("\(name) \(incarnation)").split(component))
     }
 
     /// The process ends at once: nothing of it runs again, its peers' connections are reset. `losingPower`: what was not synced
