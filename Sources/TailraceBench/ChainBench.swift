@@ -50,9 +50,9 @@ package struct ChainBench {
 
     private static let topic = "bench"
     private static let runLimit = 300
-    private let options: Options
+    let options: Options
     /// Ours alone, below what the user named.
-    private var directory: String { "\(options.directory)/run" }
+    var directory: String { "\(options.directory)/run" }
     private let progress: (String) -> Void
 
     package init(_ options: Options, progress: @escaping (String) -> Void) {
@@ -60,10 +60,7 @@ package struct ChainBench {
     }
 
     package func run() throws(TailraceError) -> Result {
-        // What a former run left (a Kafka's storage belongs to its cluster) must not be in the way.
-        try makeDirectory(options.directory)
-        try SystemCall.removeTree(directory)
-        try makeDirectory(directory)
+        try prepareDirectory()
         let samples = options.samples.map { LineFile.samples(in: $0) } ?? []
         progress("writing \(options.lines) lines of \(options.bytesPerLine) bytes")
         let file = try LineFile.make(
@@ -87,7 +84,7 @@ package struct ChainBench {
 
     // MARK: Kafka
 
-    private func startKafka() throws(TailraceError) -> (process: MeasuredProcess?, servers: String) {
+    func startKafka() throws(TailraceError) -> (process: MeasuredProcess?, servers: String) {
         if let servers = options.servers { return (nil, servers) }
         guard let home = options.kafkaHome else {
             throw TailraceError(
@@ -132,40 +129,61 @@ package struct ChainBench {
         return try JSON.read(Run.self, Array(last), from: "the plain producer")
     }
 
-    private func chainRun(_ file: LineFile, _ servers: String, _ round: Int) throws(TailraceError) -> Run {
+    /// What a former run left (a Kafka's storage belongs to its cluster) must not be in the way.
+    func prepareDirectory() throws(TailraceError) {
+        try makeDirectory(options.directory)
+        try SystemCall.removeTree(directory)
+        try makeDirectory(directory)
+    }
+
+    struct Agents {
+        let edge: MeasuredProcess
+        let aggregator: MeasuredProcess
+        let directory: String
+    }
+    /// Both run when it returns.
+    func startAgents(_ file: String, _ servers: String, _ topic: String, round: Int) throws(TailraceError) -> Agents {
         let directory = "\(self.directory)/round-\(round)"
         try makeDirectory(directory)
         var ports = Ports(seed: UInt64(getpid()) + UInt64(round))
         let port = try ports.next()
         try write(
-            options.settings.aggregator(port: port, servers: servers, topic: Self.topic, directory: directory),
+            options.settings.aggregator(port: port, servers: servers, topic: topic, directory: directory),
             to: "\(directory)/aggregator.properties")
-        try write(options.settings.edge(port: port, file: file.path, directory: directory), to: "\(directory)/edge.properties")
+        try write(options.settings.edge(port: port, file: file, directory: directory), to: "\(directory)/edge.properties")
         let aggregator = try agent("aggregator", directory)
         try waitUntil("the aggregator runs", aggregator) { () throws(TailraceError) in
             try status("aggregator", directory).state == .running
         }
-        let begin = now()
-        let edge = try agent("edge", directory)
-        try waitUntil("\(file.lines) events are delivered", aggregator) { () throws(TailraceError) in
-            let sink = try status("aggregator", directory).components.first { $0.name == "aggregator.sinks.k1" }
-            return sink?.counters["delivered_events_total"] ?? 0 >= file.lines
-        }
-        let seconds = now() - begin
-        edge.signal(SIGTERM)
-        let edgeUsage = edge.wait()
-        aggregator.signal(SIGTERM)
-        let aggregatorUsage = aggregator.wait()
-        guard edgeUsage.exitCode == 0, aggregatorUsage.exitCode == 0 else {
+        return Agents(edge: try agent("edge", directory), aggregator: aggregator, directory: directory)
+    }
+    func stop(
+        _ agents: Agents
+    ) throws(TailraceError) -> (edge: MeasuredProcess.Usage, aggregator: MeasuredProcess.Usage) {
+        agents.edge.signal(SIGTERM)
+        let edge = agents.edge.wait()
+        agents.aggregator.signal(SIGTERM)
+        let aggregator = agents.aggregator.wait()
+        guard edge.exitCode == 0, aggregator.exitCode == 0 else {
             throw TailraceError(
-                code: "bench.agent", message: "exit codes \(edgeUsage.exitCode) and \(aggregatorUsage.exitCode)",
-                fix: "see the logs in \(directory)")
+                code: "bench.agent", message: "exit codes \(edge.exitCode) and \(aggregator.exitCode)",
+                fix: "see the logs in \(agents.directory)")
         }
         // What the channels hold on the disk, and so in the kernel's memory, must not make the next round slower.
         for agent in ["edge", "aggregator"] {
-            try SystemCall.removeTree("\(directory)/\(agent)-data")
-            try SystemCall.removeTree("\(directory)/\(agent)-checkpoint")
+            try SystemCall.removeTree("\(agents.directory)/\(agent)-data")
+            try SystemCall.removeTree("\(agents.directory)/\(agent)-checkpoint")
         }
+        return (edge, aggregator)
+    }
+
+    private func chainRun(_ file: LineFile, _ servers: String, _ round: Int) throws(TailraceError) -> Run {
+        let agents = try startAgents(file.path, servers, Self.topic, round: round), begin = now()
+        try waitUntil("\(file.lines) events are delivered", agents.aggregator) { () throws(TailraceError) in
+            let sink = try status("aggregator", agents.directory).components.first { $0.name == "aggregator.sinks.k1" }
+            return sink?.counters["delivered_events_total"] ?? 0 >= file.lines
+        }
+        let seconds = now() - begin, (edgeUsage, aggregatorUsage) = try stop(agents)
         let events = Double(file.lines) / 1e6
         return Run(
             cpu: (edgeUsage.cpuSeconds + aggregatorUsage.cpuSeconds) / events, edge: edgeUsage.cpuSeconds / events,

@@ -6,6 +6,7 @@ package struct ChainBenchConfiguration: Sendable {
     package var kafkaCompression = "none"
     package var isIdempotent = false
     package var identityHeaders = false
+    package var lingerMilliseconds = 5
     package init() {}
 
     private func channel(_ agent: String, _ directory: String) -> String {
@@ -51,7 +52,7 @@ package struct ChainBenchConfiguration: Sendable {
             aggregator.sinks.k1.kafka.bootstrap.servers = \(servers)
             aggregator.sinks.k1.kafka.topic = \(topic)
             aggregator.sinks.k1.kafka.producer.acks = all
-            aggregator.sinks.k1.kafka.producer.linger.ms = 5
+            aggregator.sinks.k1.kafka.producer.linger.ms = \(lingerMilliseconds)
             aggregator.sinks.k1.kafka.producer.enable.idempotence = \(isIdempotent)
             aggregator.sinks.k1.kafka.producer.compression.type = \(kafkaCompression)
             aggregator.sinks.k1.identityHeaders = \(identityHeaders)

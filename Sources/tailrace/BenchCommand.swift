@@ -9,7 +9,7 @@ import TailraceStatus
 
 /// `tailrace bench …`: measures this machine.
 enum BenchCommand {
-    static let all: [Command] = [chain, PieceCommands.channel, PieceCommands.parse, plainProducer]
+    static let all: [Command] = [chain, latency, PieceCommands.channel, PieceCommands.parse, plainProducer]
 
     private static let chain = Command(
         table: ArgumentTable(
@@ -43,6 +43,59 @@ enum BenchCommand {
             }
         })
 
+    private static let latency = Command(
+        table: ArgumentTable(
+            command: "bench latency",
+            summary: "Milliseconds from the write of a line to a consumer of the topic, over edge and aggregator, linger.ms 1.",
+            options: [
+                .value("rate", "N", initial: "10000", "Lines per second."),
+                .value("seconds", "S", initial: "10", "How long, after 2 s that do not count."),
+                .value("bytes", "B", initial: "141", "Bytes of a line, its end included."),
+                .value("kafka-home", "DIR", "The Apache Kafka to start. Default: $KAFKA_HOME."),
+                .value("bootstrap-servers", "HOST:PORT", "A Kafka that runs already, instead."),
+                .value("directory", "DIR", initial: "/tmp/tailrace-bench", "Where input, logs and Kafka's data go."),
+                .value("channel", "TYPE", choices: ["memory", "file"], initial: "file", "The channels of both tiers."),
+                .flag("json", "For programs: one JSON document on standard output."),
+            ],
+            example: "KAFKA_HOME=/opt/kafka tailrace bench latency --rate 10000"),
+        run: { arguments in
+            do throws(TailraceError) {
+                return try runLatency(arguments)
+            } catch {
+                printError("\(error)")
+                return 1
+            }
+        })
+
+    private static func runLatency(_ arguments: ParsedArguments) throws(TailraceError) -> Int32 {
+        var options = ChainBench.Options(program: executable(), directory: arguments.value("directory")!)
+        let rate: Int, seconds: Int
+        do throws(ArgumentError) {
+            rate = try arguments.integer("rate", within: 1...1_000_000)!
+            seconds = try arguments.integer("seconds", within: 1...3600)!
+            options.bytesPerLine = try arguments.integer("bytes", within: 40...(1 << 20))!
+        } catch {
+            printError("tailrace: \(error)")
+            return ArgumentError.exitCode
+        }
+        options.servers = arguments.value("bootstrap-servers")
+        options.kafkaHome = arguments.value("kafka-home") ?? getenv("KAFKA_HOME").map { String(cString: $0) }
+        options.settings.channel = arguments.value("channel")!
+        options.settings.lingerMilliseconds = 1
+        let showsProgress = isatty(2) == 1
+        let bench = ChainBench(options) { if showsProgress { printError($0) } }
+        let result = try bench.latency(rate: rate, seconds: seconds)
+        if arguments.flag("json") {
+            print(JSON.text(result))
+        } else {
+            print(
+                "\(result.lines) lines, \(result.linesPerSecond)/s, \(options.settings.channel) channels: "
+                    + "p50 \(figure(result.p50)), p90 \(figure(result.p90)), p99 \(figure(result.p99)), "
+                    + "most \(figure(result.most)) ms; \(figure(result.cpu)) µs/event")
+        }
+        return result.lost == 0 ? 0 : 1
+    }
+
     private static func run(_ arguments: ParsedArguments) throws(TailraceError) -> Int32 {
         var options = ChainBench.Options(program: executable(), directory: arguments.value("directory")!)
         do throws(ArgumentError) {
@@ -67,12 +120,13 @@ enum BenchCommand {
         return 0
     }
 
+    private static func figure(_ value: Double) -> String {
+        guard value.isFinite else { return "-" }
+        let thousandths = Int((value * 1000).rounded()), digits = String(thousandths % 1000)
+        return "\(thousandths / 1000).\(String(repeating: "0", count: 3 - digits.utf8.count))\(digits)"
+    }
+
     private static func text(_ result: ChainBench.Result) -> String {
-        func figure(_ value: Double) -> String {
-            let thousandths = Int((value * 1000).rounded())
-            let digits = String(thousandths % 1000)
-            return "\(thousandths / 1000).\(String(repeating: "0", count: 3 - digits.utf8.count))\(digits)"
-        }
         func row(_ name: String, _ run: ChainBench.Run) -> String {
             var text = "\(name)  \(figure(run.cpu)) µs/event  \(Int(run.eventsPerSecond)) events/s"
             if run.edge > 0 {
