@@ -17,7 +17,8 @@ extension ChainBench {
         package var cpu: Double
         package var lost: Int
     }
-    private static let latencyTopic = "bench-latency"
+    /// Of this run alone, so that it is read from its begin: a consumer that waits for the first record at the end may miss it.
+    private static var latencyTopic: String { "bench-latency-\(getpid())" }
     /// Lines before the ones that count: connections are made, and files opened.
     private static let warmUpSeconds = 2
 
@@ -78,7 +79,7 @@ private final class LatencyProbe: ConsumerOwner {
         }
         delays.reserveCapacity(lines)
         let settings = [
-            "bootstrap.servers": servers, "group.id": "bench-\(getpid())", "auto.offset.reset": "latest",
+            "bootstrap.servers": servers, "group.id": "bench-\(getpid())", "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": "100", "socket.nagle.disable": "true",
         ]
         client = try RdkafkaBroker(loop, StandardLog(.error)).makeConsumer(settings, self)
