@@ -41,7 +41,8 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     private var used = BatchSize.zero
     private var reservations: [UInt64: Reservation] = [:]
     private let line = ProducerLine()
-    private var records: [Record] = []
+    /// Those before ``firstRecord`` are wholly taken, and let go of: their memory belongs to whoever waits to receive.
+    private var records: [Record?] = []
     private var firstRecord = 0
     /// Ascending by record and event.
     private var givenBack: [Piece] = []
@@ -202,8 +203,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     }
     /// The rest of the oldest record that is not wholly taken.
     private var queued: Piece? {
-        guard firstRecord < records.count else { return nil }
-        let record = records[firstRecord]
+        guard firstRecord < records.count, let record = records[firstRecord] else { return nil }
         return Piece(record: record, events: record.cursor..<record.batch.count)
     }
 
@@ -218,7 +218,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
     /// Lets go of what is not delivered and nobody waits for: nobody would send it again. In order; open takes are ignored
     /// from then on.
     func removeUnawaited() -> [EventBatch] {
-        let queued = records[firstRecord...]
+        let queued = records[firstRecord...].compactMap(\.self)
         let all = givenBack + openTakes.values + queued.map { Piece(record: $0, events: $0.cursor..<$0.batch.count) }
         let pieces = all.filter { $0.record.waiters.isEmpty }.sorted { order(of: $0) < order(of: $1) }
         openTakes = openTakes.filter { !$0.value.record.waiters.isEmpty }
@@ -253,6 +253,7 @@ package final class MemoryChannel: DeclaredComponent, EventChannel, PutBackend, 
         return TakeTransaction(part.part(fitting), id: id, self)
     }
     private func removeFirstRecord() {
+        records[firstRecord] = nil
         firstRecord += 1
         guard firstRecord >= 64, firstRecord * 2 >= records.count else { return }
         records.removeFirst(firstRecord)

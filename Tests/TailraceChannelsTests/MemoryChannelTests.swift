@@ -128,6 +128,20 @@ private func batch(_ numbers: Range<UInt64>, stream: UInt64 = 7, bytes: Int = 4)
     }
 
     /// A smaller put that would fit does not overtake one that waits.
+    /// A receiver waits for the memory of what was delivered: an aggregator once stood still for the last batches of its channel.
+    @Test func letsGoOfWhatIsDelivered() throws {
+        let bench = try Bench()
+        weak var memory: EventBatch.Storage?
+        do {
+            let batch = batch(0..<3)
+            memory = batch.storage
+            bench.channel.put(batch, nil)?.commit(until: .committed) { _ in }
+        }
+        bench.settle()
+        bench.channel.take(upTo: .unlimited)?.settle(.delivered)
+        bench.settle()
+        #expect(memory == nil)
+    }
     @Test func nobodyOvertakes() throws {
         let bench = try Bench(capacity: 10), other = try Bench()
         bench.channel.put(batch(0..<5), nil)!.commit(until: .committed) { _ in }
