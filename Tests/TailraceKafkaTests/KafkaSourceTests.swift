@@ -217,6 +217,28 @@ struct KafkaSourceTests {
         running.consumer.assign([(p0, 7), (p1, 20), (p2, nil), (p3, 2)])
         fixture.settle()
         #expect(running.consumer.started.map(\.1) == [9, 20, 9, 2])
+        let lines = fixture.host.log.lines(containing: "was set back")
+        #expect(
+            lines.map(\.text) == [
+                "t-3: the group flume was set back to 2, from 8; it begins there, and not at 9 where the channels are"
+            ])
+    }
+    /// Kicked out of the group while its disk stalled, and back in it: what is on its way would be read twice.
+    @Test func anAssignmentWaitsForWhatIsOnItsWayToADurableChannel() throws {
+        let running = try start()
+        running.channel.isDurable = true
+        running.consumer.assign([(p0, 0)])
+        running.consumer.add(makeRecords(p0, 2, from: 0))
+        fixture.settle()
+        running.consumer.revoke([p0], mayCommit: false) {}
+        running.consumer.assign([(p0, 0)])
+        fixture.settle()
+        #expect(running.consumer.started.map(\.1) == [0])
+        let mark = try #require(running.channel.batches[0].positions.first)
+        running.channel.storedPositions[mark.key] = StoredPosition(position: mark.position, last: nil)
+        running.channel.confirm()
+        fixture.settle()
+        #expect(running.consumer.started.map(\.1) == [0, 2])
     }
     @Test func positionsRideWithTheEvents() throws {
         let running = try start()

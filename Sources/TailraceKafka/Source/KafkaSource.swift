@@ -5,6 +5,14 @@ package import TailraceCore
 ///
 /// It reads while the output has slots, and stops reading when it has none; the client goes on being a member meanwhile.
 package final class KafkaSource: DeclaredSource, GroupReaderOwner {
+    /// That waits to be begun.
+    private struct Assignment {
+        var partitions: [(TopicPartition, Int64?)]
+        var start: ([(TopicPartition, Int64?)]) -> Void
+        var timer: TimerID?
+    }
+    /// How long it waits at most; then events are read twice.
+    private static let settleLimit = Duration.seconds(30)
     /// Longer waiting for a fuller batch brings nothing.
     private static let longestGathering = Duration.milliseconds(10)
     private static let batchesPerTurn = 16
@@ -22,6 +30,9 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
     /// Read, with records that cannot be read; goes on when their dead letters are synced.
     private var held: (partition: TopicPartition, number: UInt64)?
     private var heldCount: UInt64 = 0
+    private var assignment: Assignment?
+    /// Batches that the channels have not answered, of this assignment and of earlier ones.
+    private var onWay: [TopicPartition: Int] = [:]
     private var lastDrained: Instant?
     private var pumpTimer: TimerID?
     private let leftOut: Counter
@@ -61,7 +72,8 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
     /// Reads no more; commits what becomes safe, until shortly before `deadline`, and leaves the group.
     package func stop(by deadline: Instant, _ done: @escaping () -> Void) {
         held = nil
-        if let pumpTimer { environment.loop.cancel(pumpTimer) }
+        for timer in [pumpTimer, assignment?.timer] { if let timer { environment.loop.cancel(timer) } }
+        assignment = nil
         reader.stop(by: deadline) { [self] in
             unreadable.close()
             done()
@@ -117,6 +129,8 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
             let ticket = reader.ledger.read(batch.partition, first..<last + 1)
         else { return }
         reader.ledger.open(ticket)
+        let partition = batch.partition
+        onWay[partition, default: 0] += 1
         let position = PartitionPosition(next: last + 1, committed: reader.ledger.committed(batch.partition))
         let key = PartitionPosition.key(name, configuration.group, batch.partition)
         let events = EventBatch(
@@ -124,28 +138,56 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
             positions: [SourceMark(key: key, position: position.position)])
         output.submit(events) { [weak self] result in
             guard let self else { return }
+            let left = onWay[partition]! - 1
+            onWay[partition] = left == 0 ? nil : left
             if case .success = result {
                 reader.ledger.answer(ticket, isSafe: true)
             } else {
                 reader.ledger.answer(ticket, isSafe: false)
             }
             reader.settled()
+            beginIfSettled()
         }
     }
 
     // MARK: The group
 
+    /// Where durable channels have the position, it is asked for when they have answered for all that an earlier assignment has
+    /// on its way: else its events would be read again.
     func readerAssigned(
         _ partitions: [(TopicPartition, Int64?)], _ start: @escaping ([(TopicPartition, Int64?)]) -> Void
     ) {
+        begin()
+        assignment = Assignment(partitions: partitions, start: start)
+        guard output.channels.allSatisfy(\.isDurable) else { return begin() }
+        beginIfSettled()
+        guard assignment != nil else { return }
+        assignment?.timer = environment.loop.schedule(at: environment.loop.now + Self.settleLimit) { [weak self] in
+            self?.begin()
+        }
+    }
+    private func beginIfSettled() {
+        if let assignment, assignment.partitions.allSatisfy({ onWay[$0.0] == nil }) { begin() }
+    }
+    private func begin() {
+        guard let assignment else { return }
+        self.assignment = nil
+        if let timer = assignment.timer { environment.loop.cancel(timer) }
         let stored = output.positions
-        start(
-            partitions.map { partition, group in
+        assignment.start(
+            assignment.partitions.map { partition, group in
                 let own = stored[PartitionPosition.key(name, configuration.group, partition)].flatMap { PartitionPosition($0) }
+                if let own, let group, own.isSetBack(to: group) {
+                    environment.log(
+                        .warning,
+                        "\(partition): the group \(configuration.group) was set back to \(group), from \(own.committed ?? 0); "
+                            + "it begins there, and not at \(own.next) where the channels are")
+                }
                 return (partition, PartitionPosition.start(own, group: group))
             })
     }
     func readerLost(_ partitions: [TopicPartition]) {
+        begin()
         guard let held, partitions.contains(held.partition) else { return }
         self.held = nil
         environment.loop.enqueue { [weak self] in self?.pump() }

@@ -31,11 +31,13 @@ struct PartitionPosition: Equatable {
         SourcePositionKey(source: source, key: "\(group)/\(partition)")
     }
 
+    /// The group's offset is less than one that it had committed: a person did that.
+    func isSetBack(to group: Int64) -> Bool { committed.map { group < $0 } ?? false }
+
     /// Where to begin. `group`: what is committed now. nil: by `auto.offset.reset`.
     static func start(_ stored: PartitionPosition?, group: Int64?) -> Int64? {
         guard let stored else { return group }
         guard let group else { return stored.next }
-        if let before = stored.committed, group < before { return group }
-        return max(stored.next, group)
+        return stored.isSetBack(to: group) ? group : max(stored.next, group)
     }
 }
