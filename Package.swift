@@ -77,7 +77,8 @@ let package = Package(
                 "CYAML", "CLinux",
             ]),
         library(
-            "TailraceScenarios", ["TailraceCore", "TailraceRuntime", "TailraceConfiguration", "TailraceSimulation"]),
+            "TailraceScenarios",
+            ["TailraceCore", "TailraceRuntime", "TailraceConfiguration", "TailraceSimulation", "TailraceTopology"]),
         library(
             "TailraceBench",
             [

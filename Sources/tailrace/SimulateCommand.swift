@@ -11,6 +11,9 @@ enum SimulateCommand {
                     "Plays a simulated chain (edge, aggregators, Kafka, faults) from a seed; exit code 1 if anything is missing.",
                 options: [
                     .value("seed", "N", initial: "0", "The first seed."),
+                    .value(
+                        "chain", "NAME", choices: ChainScenario.Chain.allCases.map(\.rawValue),
+                        initial: ChainScenario.Chain.file.rawValue, "Channels and sources of the chain."),
                     .value("count", "N", initial: "1", "How many seeds, one after the other."),
                     .flag("log", "Also prints what the agents logged."),
                     .value(
@@ -22,8 +25,10 @@ enum SimulateCommand {
                 do throws(ArgumentError) {
                     let first = try arguments.integer("seed", within: 0...Int.max / 2)!
                     let count = try arguments.integer("count", within: 1...1_000_000_000)!
+                    let chain = ChainScenario.Chain(rawValue: arguments.value("chain")!)!
                     return play(
-                        first..<first + count, acknowledge: arguments.value("acknowledge")!, showsLog: arguments.flag("log"))
+                        chain, first..<first + count, acknowledge: arguments.value("acknowledge")!,
+                        showsLog: arguments.flag("log"))
                 } catch {
                     printError("tailrace: \(error)")
                     return ArgumentError.exitCode
@@ -31,10 +36,12 @@ enum SimulateCommand {
             })
     ]
 
-    private static func play(_ seeds: Range<Int>, acknowledge: String, showsLog: Bool) -> Int32 {
+    private static func play(
+        _ chain: ChainScenario.Chain, _ seeds: Range<Int>, acknowledge: String, showsLog: Bool
+    ) -> Int32 {
         var wrong = 0, duplicates = 0, crashes = 0, delivered = 0
         for seed in seeds {
-            var shape = ChainScenario.Shape.of(seed: UInt64(seed))
+            var shape = chain.shape(seed: UInt64(seed))
             shape.acknowledge = acknowledge
             let scenario = ChainScenario(seed: UInt64(seed), shape), report = scenario.run()
             if showsLog { print(scenario.logs.joined(separator: "\n")) }

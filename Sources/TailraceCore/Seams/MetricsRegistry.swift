@@ -27,6 +27,22 @@ package final class MetricsRegistry: Metrics {
         entries[key] = .gauge(read)
     }
 
+    /// As it is now; nil: there is none.
+    package func value(_ name: String, _ component: String) -> Int? {
+        switch entries[Key(component: component, name: name)] {
+        case .counter(let counter): counter.value
+        case .gauge(let read): read()
+        case nil: nil
+        }
+    }
+
+    /// The sum over all components.
+    package func total(_ name: String) -> Int {
+        var sum = 0
+        for key in entries.keys where key.name == name { sum += value(name, key.component) ?? 0 }
+        return sum
+    }
+
     /// Lets go of what belongs to a component that was removed by a reload.
     package func forget(_ component: String) { entries = entries.filter { $0.key.component != component } }
 

@@ -99,6 +99,8 @@ package final class SimulatedBroker {
         let offset = end(of: record.partition)
         var record = record
         record.offset = offset
+        // The broker has its own memory; that of whoever sent it is free again.
+        record.value = Bytes(copying: record.value)
         topics[record.partition.topic]![Int(record.partition.partition)].records.append(record)
         return offset
     }

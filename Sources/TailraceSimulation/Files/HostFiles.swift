@@ -82,6 +82,7 @@ package final class HostFiles {
     /// nil: no such file.
     package func read(_ path: String) -> [UInt8]? { place(path).inode?.content.bytes }
     package func text(_ path: String) -> String? { read(path).map { String(decoding: $0, as: UTF8.self) } }
+    func isDirectory(_ path: String) -> Bool { place(path, follow: false).inode?.kind == .directory }
     package func exists(_ path: String) -> Bool { place(path, follow: false).inode != nil }
     package func names(_ directory: String) -> [String] { found(directory).inode!.entries.names }
     package func inode(_ path: String) -> UInt64 { found(path).inode!.number }

@@ -71,7 +71,7 @@ final class SimulatedDisk: Disk {
     private func syncing() -> DiskThread.Step {
         DiskThread.Step(thread.syncTime) { [self] () throws(TailraceError) in
             try system.check(.syncDirectory, directory, faults.syncError)
-            tree.sync(inode)
+            if !thread.draw({ $0.chance(faults.syncLie) }) { tree.sync(inode) }
         }
     }
 
@@ -164,7 +164,7 @@ final class SimulatedFile: File {
     func syncNow() throws(TailraceError) {
         do throws(TailraceError) {
             try system.check(.sync, file.path, faults.syncError)
-            file.inode.content.sync()
+            if !thread.draw({ $0.chance(faults.syncLie) }) { file.inode.content.sync() }
         } catch {
             thread.draw { file.inode.content.failSync(&$0) }
             throw error

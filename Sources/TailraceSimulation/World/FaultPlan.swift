@@ -34,6 +34,8 @@ package struct FaultPlan: Sendable {
     package var writeError = 0.0
     package var readError = 0.0
     package var syncError = 0.0
+    /// A sync that succeeds and does nothing: the planted bug that a test of durability must find.
+    package var syncLie = 0.0
     package var renameError = 0.0
     package var removeError = 0.0
     package var slowSync = 0.0
