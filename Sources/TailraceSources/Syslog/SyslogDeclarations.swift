@@ -4,6 +4,16 @@ package import TailraceCore
 private enum SyslogKeys {
     static let convertFix = "convert at the sender"
 
+    // What differs from Flume, for the manual.
+    static let betterByLine =
+        "Lines end with LF or CR LF (Flume cannot read those with CR), the last one also with the connection; when that is broken "
+        + "off, its last line is marked Incomplete (Flume loses it)."
+    static let better =
+        "A time with a zone keeps it (Flume reads it as local time when it has a fraction). A time without year is of the "
+        + "latest year in which it is no more than 31 days ahead. What cannot be read as a message is kept whole, bytes "
+        + "unchanged: without <priority> with flume.syslog.status = Invalid, else with Facility and Severity alone; nothing of "
+        + "the message before it is left in its headers (in Flume priority and version are)."
+
     static func common<C: SyslogConfiguration>() -> [Key<C>] {
         [
             .value("host", \C.syslog.host, .notEmpty, "Address or host name to listen at."),
@@ -60,7 +70,7 @@ extension SyslogTCPSource {
             type: "syslogtcp", classNames: ["org.apache.flume.source.SyslogTcpSource"],
             summary: "Messages of syslog over TCP: RFC 3164 and RFC 5424, by line or counted in octets (RFC 6587). The "
                 + "protocol has no answer: what was read and is not yet stored at a crash is lost. While the channel is full "
-                + "nothing is read, and the sender waits.",
+                + "nothing is read, and the sender waits. \(SyslogKeys.betterByLine) \(SyslogKeys.better)",
             keys: [.value("port", \.port, .within(0...65_535), isRequired: true, "Port to listen at; 0: any that is free.")]
                 + SyslogKeys.common() + SyslogKeys.stream() + SyslogKeys.formats())
     }
@@ -70,7 +80,9 @@ extension MultiportSyslogSource {
     package static var declaration: Declaration<MultiportSyslogConfiguration> {
         Declaration(
             type: "multiport_syslogtcp", classNames: ["org.apache.flume.source.MultiportSyslogTCPSource"],
-            summary: "As syslogtcp, at several ports, with Flume's header names for it (Priority, Version).",
+            summary: "As syslogtcp, at several ports, with Flume's header names for it (Priority, Version). As in Flume, a "
+                + "message with time - has the time of receipt, and one without time or host is Invalid and has no Facility. "
+                + "Unlike Flume, a time without year gets the right year (Flume: 2001 or 1999), in timeZone (Flume: UTC).",
             keys: [
                 .value(
                     "ports", \.ports, Allowed("one or more") { !$0.isEmpty }, unit: "ports, separated by blanks",
@@ -94,7 +106,7 @@ extension SyslogUDPSource {
             type: "syslogudp", classNames: ["org.apache.flume.source.SyslogUDPSource"],
             summary: "Messages of syslog over UDP (RFC 3164 and RFC 5424), one in each datagram, up to 64 KiB; Flume cuts "
                 + "them at 2 KiB and takes their first line only. UDP has no answer and no back-pressure: what finds no room is "
-                + "lost and counted (kernel_dropped_datagrams_total).",
+                + "lost and counted (kernel_dropped_datagrams_total). \(SyslogKeys.better)",
             keys: [.value("port", \.port, .within(0...65_535), isRequired: true, "Port to listen at; 0: any that is free.")]
                 + SyslogKeys.common() + SyslogKeys.formats()
                 + DatagramKeys.all(\.syslog.receiveBufferBytes, \.syslog.queueBytes)
