@@ -135,7 +135,7 @@ let package = Package(
             "ChainTests",
             [
                 "TailraceScenarios", "TailraceRuntime", "TailraceRPC", "TailraceKafka", "TailraceChannels", "TailraceSources",
-                "TailraceSinks",
+                "TailraceSinks", "TailraceConfiguration",
                 "TailraceCore", "TailraceSimulation",
             ]),
         tests(

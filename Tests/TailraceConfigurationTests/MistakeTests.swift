@@ -321,7 +321,7 @@ import Testing
             (
                 "a1.sinks.k1.type = logger => a1.sinks.k1.type = org.apache.flume.sink.hdfs.HDFSEventSink",
                 [
-                    "7 error a1.sinks.k1.type: Flume's sink \"hdfs\" is not supported by this version of Tailrace | use one of logger, rpc"
+                    "7 error a1.sinks.k1.type: Flume's sink \"hdfs\" is not supported: the clients of HDFS are Java libraries, which this program cannot load | use type = kafka, and a connector of Kafka Connect from there to HDFS"
                 ]
             ),
             (

@@ -7,7 +7,7 @@ enum FlumeTypes {
         var names: [String] { (alias.map { [$0] } ?? []) + [className] }
         func isNamed(_ text: String) -> Bool { names.contains { TypeName.same($0, text) } }
         /// Why it will not be supported, and the nearest thing that works; nil: nothing special.
-        var refusal: (reason: String, instead: String)?
+        let refusal: (reason: String, instead: String)?
         init(_ alias: String?, _ className: String, refusal: (reason: String, instead: String)? = nil) {
             (self.alias, self.className) = (alias, "org.apache.flume." + className)
             self.refusal = refusal
@@ -15,17 +15,43 @@ enum FlumeTypes {
     }
 
     static let sources = [
-        Known("avro", "source.AvroSource"), Known("thrift", "source.ThriftSource"), Known("exec", "source.ExecSource"),
-        Known("jms", "source.jms.JMSSource"), Known("spooldir", "source.SpoolDirectorySource"),
+        Known("avro", "source.AvroSource"), Known("thrift", "source.ThriftSource", refusal: thriftSource),
+        Known("exec", "source.ExecSource"),
+        Known(
+            "jms", "source.jms.JMSSource",
+            refusal: (
+                "the clients of Java's message service are Java libraries, which this program cannot load",
+                "bring the messages to Kafka and use type = kafka; or let a program of your own post them to type = http"
+            )), Known("spooldir", "source.SpoolDirectorySource"),
         Known("taildir", "source.taildir.TaildirSource"), Known(nil, "source.kafka.KafkaSource"),
         Known("netcat", "source.NetcatSource"), Known("netcatudp", "source.NetcatUdpSource"),
         Known("seq", "source.SequenceGeneratorSource"), Known("syslogtcp", "source.SyslogTcpSource"),
         Known("multiport_syslogtcp", "source.MultiportSyslogTCPSource"), Known("syslogudp", "source.SyslogUDPSource"),
-        Known("http", "source.http.HTTPSource"), Known(nil, "source.StressSource"), Known(nil, "source.scribe.ScribeSource"),
-        Known(nil, "source.avroLegacy.AvroLegacySource"), Known(nil, "source.thriftLegacy.ThriftLegacySource"),
-        Known(nil, "source.twitter.TwitterSource"), Known(nil, "rpc.avro.source.AvroSource"),
-        Known(nil, "rpc.thrift.source.ThriftSource"),
+        Known("http", "source.http.HTTPSource"), Known(nil, "source.StressSource"),
+        Known(
+            nil, "source.scribe.ScribeSource",
+            refusal: (
+                "Scribe and its protocol were given up by their makers",
+                "put an agent with type = taildir beside the program that logs; or let it post to type = http"
+            )),
+        Known(nil, "source.avroLegacy.AvroLegacySource", refusal: legacySource),
+        Known(nil, "source.thriftLegacy.ThriftLegacySource", refusal: legacySource),
+        Known(
+            nil, "source.twitter.TwitterSource",
+            refusal: (
+                "the interface of Twitter that it read no longer exists",
+                "let a program of your own fetch the posts and send them to type = http"
+            )), Known(nil, "rpc.avro.source.AvroSource"),
+        Known(nil, "rpc.thrift.source.ThriftSource", refusal: thriftSource),
     ]
+    private static let thriftSource = (
+        reason: "this program does not speak Thrift",
+        instead: "use type = rpc here and in the sinks of the agents that send; or type = http for programs of your own"
+    )
+    private static let legacySource = (
+        reason: "it serves clients of Flume 0.9, which have not been maintained since 2012",
+        instead: "replace the old agents by agents of this program, and use type = rpc here and in their sinks"
+    )
     static let channels = [
         Known("memory", "channel.MemoryChannel"), Known("file", "channel.file.FileChannel"),
         Known(
@@ -43,15 +69,35 @@ enum FlumeTypes {
             )),
     ]
     static let sinks = [
-        Known("avro", "sink.AvroSink"), Known("thrift", "sink.ThriftSink"), Known("logger", "sink.LoggerSink"),
-        Known("file_roll", "sink.RollingFileSink"), Known("null", "sink.NullSink"), Known("http", "sink.http.HttpSink"),
-        Known(nil, "sink.kafka.KafkaSink"), Known("hdfs", "sink.hdfs.HDFSEventSink"), Known("hive", "sink.hive.HiveSink"),
-        Known("hbase", "sink.hbase.HBaseSink"), Known("asynchbase", "sink.hbase.AsyncHBaseSink"),
-        Known("hbase2", "sink.hbase2.HBase2Sink"), Known("morphline_solr", "sink.solr.morphline.MorphlineSolrSink"),
-        Known("elasticsearch", "sink.elasticsearch.ElasticSearchSink"), Known("irc", "sink.irc.IRCSink"),
-        Known(nil, "sink.kudu.KuduSink"), Known(nil, "sink.kite.DatasetSink"), Known(nil, "rpc.avro.sink.AvroSink"),
-        Known(nil, "rpc.thrift.sink.ThriftSink"),
+        Known("avro", "sink.AvroSink"), Known("thrift", "sink.ThriftSink", refusal: thriftSink),
+        Known("logger", "sink.LoggerSink"), Known("file_roll", "sink.RollingFileSink"), Known("null", "sink.NullSink"),
+        Known("http", "sink.http.HttpSink"), Known(nil, "sink.kafka.KafkaSink"),
+        Known("hdfs", "sink.hdfs.HDFSEventSink", refusal: behindKafka("HDFS")),
+        Known("hive", "sink.hive.HiveSink", refusal: behindKafka("Hive")),
+        Known("hbase", "sink.hbase.HBaseSink", refusal: behindKafka("HBase")),
+        Known("asynchbase", "sink.hbase.AsyncHBaseSink", refusal: behindKafka("HBase")),
+        Known("hbase2", "sink.hbase2.HBase2Sink", refusal: behindKafka("HBase")),
+        Known("morphline_solr", "sink.solr.morphline.MorphlineSolrSink", refusal: behindKafka("Solr")),
+        Known("elasticsearch", "sink.elasticsearch.ElasticSearchSink", refusal: behindKafka("Elasticsearch")),
+        Known(
+            "irc", "sink.irc.IRCSink",
+            refusal: (
+                "a chat has no answers, so nothing there is ever delivered for certain",
+                "use type = kafka, and let a program of your own post what it reads there"
+            )), Known(nil, "sink.kudu.KuduSink", refusal: behindKafka("Kudu")),
+        Known(nil, "sink.kite.DatasetSink", refusal: behindKafka("HDFS")), Known(nil, "rpc.avro.sink.AvroSink"),
+        Known(nil, "rpc.thrift.sink.ThriftSink", refusal: thriftSink),
     ]
+    private static let thriftSink = (
+        reason: "this program does not speak Thrift",
+        instead: "use type = rpc, and type = rpc in the source of the agent that receives; or type = kafka"
+    )
+    private static func behindKafka(_ system: String) -> (reason: String, instead: String) {
+        (
+            "the clients of \(system) are Java libraries, which this program cannot load",
+            "use type = kafka, and a connector of Kafka Connect from there to \(system)"
+        )
+    }
     static let processors = [
         Known("default", "sink.DefaultSinkProcessor"), Known("failover", "sink.FailoverSinkProcessor"),
         Known("load_balance", "sink.LoadBalancingSinkProcessor"),

@@ -12,14 +12,23 @@ struct UnknownType {
     var names: [String]
     var flume: [FlumeTypes.Known]
 
+    private static func remedy(_ types: [String]) -> String {
+        types.isEmpty ? "take it out" : "use one of \(types.joined(separator: ", "))"
+    }
+
+    /// The same for the check and the manual. `types`: what there is of the kind.
+    static func refusal(_ known: FlumeTypes.Known, _ types: [String]) -> (reason: String?, instead: String) {
+        (known.refusal?.reason, known.refusal?.instead ?? remedy(types))
+    }
+
     func problem(_ type: ConfigurationEntry, prefix: String) -> ConfigurationProblem {
-        let remedy = types.isEmpty ? "take it out" : "use one of \(types.joined(separator: ", "))"
+        let remedy = Self.remedy(types)
         if let known = flume.first(where: { $0.isNamed(type.value) }) {
             let refused = "Flume's \(noun) \"\(known.alias ?? known.className)\" is not supported"
+            let told = Self.refusal(known, types)
             return type.problem(
                 .error, "configuration.unsupported", prefix: prefix,
-                known.refusal.map { "\(refused): \($0.reason)" } ?? "\(refused) by this version of Tailrace",
-                fix: known.refusal?.instead ?? remedy)
+                told.reason.map { "\(refused): \($0)" } ?? "\(refused) by this version of Tailrace", fix: told.instead)
         }
         if type.value.contains("."), !type.value.hasPrefix("org.apache.flume.") {
             let alike = alike(type.value).map { "the nearest here is \($0); or \(remedy)" }

@@ -157,12 +157,22 @@ struct DeclarationParser<Configuration: ComponentConfiguration> {
 
     private mutating func relate() {
         for problem in configuration.problems() {
-            let entry = entries.last { $0.key == problem.key } ?? origin
             var placed = problem
-            (placed.file, placed.line) = (entry.file, entry.line)
-            placed.key = problem.key.isEmpty ? prefix : "\(prefix).\(problem.key)"
+            let entry = line(of: problem)
+            if let entry { placed.key = entry.key }
+            let place = entry ?? origin
+            (placed.file, placed.line) = (place.file, place.line)
+            placed.key = placed.key.isEmpty ? prefix : "\(prefix).\(placed.key)"
             problems.append(placed)
         }
+    }
+
+    /// Where a problem belongs. One of a whole family ("kafka.consumer.*") is told at the line that its message begins with,
+    /// else at the family's last line.
+    private func line(of problem: ConfigurationProblem) -> ConfigurationEntry? {
+        guard problem.key.hasSuffix(".*") else { return entries.last { $0.key == problem.key } }
+        let family = problem.key.dropLast(), lines = entries.filter { $0.key.hasPrefix(family) }
+        return lines.last { problem.message.hasPrefix("\($0.key.dropFirst(family.count)) ") } ?? lines.last
     }
 }
 
