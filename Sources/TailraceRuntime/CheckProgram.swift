@@ -27,6 +27,12 @@ package enum CheckProgram {
     /// The reference of all components, as Markdown.
     package static func manual() -> String { Catalogue.standard().manual }
 
+    /// It as an article of the documentation, which is kept in the checkout (`documentationPath`).
+    package static func article() -> String {
+        Catalogue.standard().article(command: "tailrace components --markdown > \(documentationPath)")
+    }
+    package static let documentationPath = "Sources/TailraceRuntime/Tailrace.docc/Components.md"
+
     /// The part of it for one type, printed; exit code 64 when there is none of that name.
     package static func printManual(of type: String) -> Int32 {
         let catalogue = Catalogue.standard()

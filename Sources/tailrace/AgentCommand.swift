@@ -55,11 +55,13 @@ extension Command {
         Command(
             table: ArgumentTable(
                 program: program, command: "components", summary: "Prints the reference of all components and their keys.",
+                options: [.flag("markdown", "All of it as the documentation's article, \(CheckProgram.documentationPath).")],
                 positionals: [Positional("NAME", isRequired: false, "Only this type: taildir, regex_extractor …")],
                 example: "\(program) components taildir"),
             run: { arguments in
                 if let name = arguments.positional(0) { return CheckProgram.printManual(of: name) }
-                print(CheckProgram.manual())
+                print(
+                    arguments.flag("markdown") ? CheckProgram.article() : CheckProgram.manual(), terminator: "")
                 return 0
             })
     }

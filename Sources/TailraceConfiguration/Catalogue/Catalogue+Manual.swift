@@ -14,7 +14,46 @@ extension Catalogue {
         text += selectors.map(Self.entry).joined()
         text += "\n## Interceptors\n\nKeys stand behind `interceptors.<name>.`; `interceptors` lists the names, in order.\n"
         text += interceptors.map(Self.entry).joined()
+        return text + refusals
+    }
+
+    /// ``manual`` as an article of the documentation. `command`: makes it again.
+    package func article(command: String) -> String {
+        var text = manual
+        let title = text.prefix { $0 != "\n" }
+        text =
+            "\(title)\n\nEvery component, its keys, their ranges and defaults; and what of Flume is refused, with what to use "
+            + "instead.\n\n## Overview\n\nThis file is written by `\(command)`: change the declarations, not the file.\n"
+            + text.dropFirst(title.count + 1)
         return text
+    }
+
+    /// Flume's types that this program does not have, with what its check says of them.
+    private var refusals: String {
+        func rows<Make>(_ section: CatalogueSection<Make>, _ flume: [FlumeTypes.Known]) -> [String] {
+            flume.filter { known in known.names.allSatisfy { section[$0] == nil } }.map {
+                Self.refusal(section.noun, $0, section.entries.map(\.type))
+            }
+        }
+        func rows(_ noun: String, _ kinds: [PartKind], _ flume: [FlumeTypes.Known]) -> [String] {
+            flume.filter { known in !kinds.contains { kind in known.names.contains { kind.isNamed($0) } } }.map {
+                Self.refusal(noun, $0, kinds.map(\.type))
+            }
+        }
+        let all =
+            rows(sources, FlumeTypes.sources) + rows(channels, FlumeTypes.channels) + rows(sinks, FlumeTypes.sinks)
+            + rows(processors, FlumeTypes.processors) + rows("channel selector", selectors, FlumeTypes.selectors)
+            + rows("interceptor", interceptors, FlumeTypes.interceptors)
+        if all.isEmpty { return "" }
+        return
+            "\n## Refused types of Flume\n\nThe check refuses them by name.\n\n| type | why | instead |\n| --- | --- | --- |\n"
+            + all.joined()
+    }
+
+    private static func refusal(_ noun: String, _ known: FlumeTypes.Known, _ types: [String]) -> String {
+        let told = UnknownType.refusal(known, types)
+        let name = (known.alias.map { "`\($0)`, " } ?? "") + "`\(known.className)`"
+        return "| \(noun) \(name) | \(escaped(told.reason ?? "not in this version")) | \(escaped(told.instead)) |\n"
     }
 
     /// The part of the manual for one type, by any of its names; nil: there is none of that name.
@@ -68,18 +107,25 @@ extension Catalogue {
     private static func table(_ keys: [KeyDescription]) -> String {
         var text = "| key | value | default | meaning |\n| --- | --- | --- | --- |\n"
         for key in keys {
-            let others = key.otherNames.map { "<br>also `\($0)`" }.joined()
+            let others = key.otherNames.map { ", also `\($0)`" }.joined()
             let value = key.parts.isEmpty ? [key.unit, key.allowed] : ["names; types: \(key.parts.joined(separator: ", "))"]
-            let initial = key.isRequired ? "**required**" : key.initial.isEmpty ? "" : "`\(key.initial)`"
+            let initial = key.isRequired ? "**required**" : key.initial.isEmpty ? "" : escaped("`\(key.initial)`")
             let meaning =
                 key.isIgnored ? "Accepted without effect: \(key.summary)\(key.summary.hasSuffix(".") ? "" : ".")" : key.summary
-            let cells = ["`\(key.name)`\(others)", value.filter { !$0.isEmpty }.joined(separator: ", "), initial, meaning]
-            text += "| " + cells.map(escaped).joined(separator: " | ") + " |\n"
+            let allowed = value.filter { !$0.isEmpty }.joined(separator: ", ")
+            text += "| `\(key.name)`\(others) | \(escaped(allowed)) | \(initial) | \(escaped(meaning)) |\n"
         }
         return text
     }
 
+    /// Bars would end a cell; `<` and `*` mean something outside of code.
     private static func escaped(_ text: String) -> String {
-        text.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+        var result = "", isCode = false
+        for character in text {
+            if character == "`" { isCode.toggle() }
+            if character == "|" || (!isCode && (character == "<" || character == "*")) { result.append("\\") }
+            result.append(character)
+        }
+        return result
     }
 }
