@@ -52,8 +52,8 @@ let package = Package(
         library("TailraceInterceptors", ["TailraceCore", "TailracePatterns"]),
         library("TailraceSerializers", ["TailraceCore"]),
         library("TailraceJSON", ["TailraceCore", "CSIMDJSON"]),
-        library("TailraceSources", ["TailraceCore", "TailracePatterns", "TailraceJSON"]),
-        library("TailraceSinks", ["TailraceCore"]),
+        library("TailraceSources", ["TailraceCore", "TailracePatterns", "TailraceSerializers", "TailraceJSON"]),
+        library("TailraceSinks", ["TailraceCore", "TailraceSerializers"]),
 
         // The seams: for real, and simulated.
         library("TailraceIO", ["TailraceCore", "CLinux"]),
@@ -116,14 +116,16 @@ let package = Package(
         tests(
             "TailraceSourcesTests",
             [
-                "TailraceSources", "TailraceConfiguration", "TailraceChannels", "TailracePatterns", "TailraceCore",
-                "TailraceSimulation", "TailraceIO",
+                "TailraceSources", "TailraceChannels", "TailraceConfiguration", "TailracePatterns", "TailraceSerializers",
+                "TailraceCore", "TailraceSimulation", "TailraceIO",
             ]),
         tests(
             "TailraceInterceptorsTests",
             ["TailraceInterceptors", "TailraceConfiguration", "TailracePatterns", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceSerializersTests", ["TailraceSerializers", "TailraceCore", "TailraceSimulation"]),
-        tests("TailraceSinksTests", ["TailraceSinks", "TailraceCore", "TailraceSimulation"]),
+        tests(
+            "TailraceSinksTests",
+            ["TailraceSinks", "TailraceConfiguration", "TailraceSerializers", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceHTTPTests", ["TailraceHTTP", "TailraceIO", "TailraceCore"]),
         tests("TailraceJSONTests", ["TailraceJSON", "TailraceCore"]),
         tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),

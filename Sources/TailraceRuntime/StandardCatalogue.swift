@@ -31,6 +31,7 @@ extension Catalogue {
         catalogue.add(sink: KafkaSink.self)
         catalogue.add(sink: LoggerSink.self)
         catalogue.add(sink: NullSink.self)
+        catalogue.add(sink: RollingFileSink.self)
         catalogue.add(selector: ReplicatingSelectorConfiguration.declaration)
         catalogue.add(selector: MultiplexingSelectorConfiguration.declaration)
         catalogue.add(selector: LoadBalancingSelectorConfiguration.declaration)
