@@ -21,6 +21,7 @@ extension Catalogue {
         catalogue.add(source: SequenceSource.self)
         catalogue.add(source: StressSource.self)
         catalogue.add(source: HTTPSource.self)
+        catalogue.add(source: SpoolDirectorySource.self)
         catalogue.add(source: RPCSource.self)
         catalogue.add(source: KafkaSource.self)
         catalogue.add(channel: MemoryChannel.self)
