@@ -107,6 +107,20 @@ extension GuideExample {
             kafka.producer.sasl.mechanism = SCRAM-SHA-256
             kafka.producer.sasl.jaas.config = org.apache.kafka.common.security.scram.ScramLoginModule required username="flume" password="secret";
             """),
+        .sink("rolling files", "type = file_roll\nsink.directory = /var/log/flume"),
+        .sink(
+            "rolling files, all that it has",
+            """
+            type = org.apache.flume.sink.RollingFileSink
+            sink.directory = /var/log/flume
+            sink.pathManager = ROLLTIME
+            sink.pathManager.extension = log
+            sink.pathManager.prefix = web-
+            sink.rollInterval = 0
+            sink.batchSize = 100
+            sink.serializer = text
+            sink.serializer.appendNewline = false
+            """),
         .sink(
             "a class of one's own", "type = org.example.MySink",
             .refused(

@@ -115,6 +115,38 @@ extension GuideExample {
             "stress",
             "type = org.apache.flume.source.StressSource\nsize = 10240\nmaxTotalEvents = 1000000\nbatchSize = 10"),
         .source(
+            "spool directory",
+            "type = spooldir\nspoolDir = /var/spool/web\nfileHeader = true\nbasenameHeader = true\ndeletePolicy = never"),
+        .source(
+            "spool directory, all that it has",
+            """
+            type = org.apache.flume.source.SpoolDirectorySource
+            spoolDir = /var/spool/web
+            fileSuffix = .DONE
+            includePattern = ^.*\\\\.log$
+            ignorePattern = ^.*\\\\.tmp$
+            trackerDir = .flumespool
+            trackingPolicy = tracker_dir
+            consumeOrder = youngest
+            pollDelay = 500
+            recursiveDirectorySearch = true
+            maxBackoff = 4000
+            batchSize = 100
+            inputCharset = UTF-8
+            decodeErrorPolicy = IGNORE
+            deserializer = LINE
+            deserializer.maxLineLength = 4096
+            deserializer.outputCharset = UTF-8
+            """),
+        .source(
+            "spool directory of blobs",
+            """
+            type = spooldir
+            spoolDir = /var/spool/blobs
+            deserializer = org.apache.flume.sink.solr.morphline.BlobDeserializer$Builder
+            deserializer.maxBlobLength = 10000000
+            """),
+        .source(
             "Avro of Flume 0.9", "type = org.apache.flume.source.avroLegacy.AvroLegacySource\nhost = 0.0.0.0\nport = 6666",
             notSupported(
                 "source", "org.apache.flume.source.avroLegacy.AvroLegacySource", "it serves clients of Flume 0.9",
