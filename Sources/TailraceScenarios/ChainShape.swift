@@ -1,7 +1,7 @@
 extension ChainScenario {
     /// Which chain is played: what feeds it, its channels, its tiers, and what goes wrong.
     package struct Shape: Sendable {
-        package enum Source: String, Sendable, CaseIterable { case taildir, seq, kafka }
+        package enum Source: String, Sendable, CaseIterable { case taildir, seq, kafka, spool }
         package enum Group: String, Sendable, CaseIterable { case loadBalance, failover }
         package enum Channel: String, Sendable, CaseIterable { case memory, file }
 

@@ -30,6 +30,7 @@ extension ChainScenario.Shape {
         case .taildir: TaildirFeeder(edges)
         case .seq: SequenceFeeder(lines)
         case .kafka: KafkaFeeder(world)
+        case .spool: SpoolFeeder(edges)
         }
     }
 }
