@@ -44,10 +44,17 @@ extension Catalogue {
             rows(sources, FlumeTypes.sources) + rows(channels, FlumeTypes.channels) + rows(sinks, FlumeTypes.sinks)
             + rows(processors, FlumeTypes.processors) + rows("channel selector", selectors, FlumeTypes.selectors)
             + rows("interceptor", interceptors, FlumeTypes.interceptors)
+            + rows("event serializer", parts("serializer", sinks), FlumeTypes.serializers)
+            + rows("event deserializer", parts("deserializer", sources), FlumeTypes.deserializers)
         if all.isEmpty { return "" }
         return
             "\n## Refused types of Flume\n\nThe check refuses them by name.\n\n| type | why | instead |\n| --- | --- | --- |\n"
             + all.joined()
+    }
+
+    /// The types of one kind of parts that any component of a section takes.
+    private func parts<Make>(_ name: String, _ section: CatalogueSection<Make>) -> [PartKind] {
+        section.entries.flatMap(\.parts).filter { $0.name.split(separator: ".").last == name[...] }.map(\.kind)
     }
 
     private static func refusal(_ noun: String, _ known: FlumeTypes.Known, _ types: [String]) -> String {

@@ -146,11 +146,21 @@ enum FlumeTypes {
     static let serializers = [
         Known("text", "serialization.BodyTextEventSerializer$Builder"),
         Known("header_and_text", "serialization.HeaderAndBodyTextEventSerializer$Builder"),
-        Known("avro_event", "serialization.FlumeEventAvroEventSerializer$Builder"),
-        Known(nil, "sink.hdfs.AvroEventSerializer$Builder"),
+        Known("avro_event", "serialization.FlumeEventAvroEventSerializer$Builder", refusal: avroFiles),
+        Known(nil, "sink.hdfs.AvroEventSerializer$Builder", refusal: avroFiles),
     ]
+    private static let avroFiles = (
+        reason: "this program writes no Avro files",
+        instead: "use header_and_text, which keeps the headers too; or a Kafka sink with useFlumeEventFormat = true"
+    )
     static let deserializers = [
-        Known("line", "serialization.LineDeserializer$Builder"), Known("avro", "serialization.AvroEventDeserializer$Builder"),
+        Known("line", "serialization.LineDeserializer$Builder"),
+        Known(
+            "avro", "serialization.AvroEventDeserializer$Builder",
+            refusal: (
+                "this program reads no Avro files",
+                "write the files as lines; or write the records to Kafka and use a Kafka source with useFlumeEventFormat = true"
+            )),
         Known(nil, "sink.solr.morphline.BlobDeserializer$Builder"),
     ]
 }

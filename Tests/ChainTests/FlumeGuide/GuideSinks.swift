@@ -3,6 +3,9 @@ extension GuideExample {
         notSupported("sink", type, "the clients of \(system) are Java libraries", instead: "type = kafka")
     }
 
+    private static let avroFile = Outcome.refused(
+        key: "a1.sinks.k1.sink.serializer", because: "this program writes no Avro files", instead: "header_and_text")
+
     static let sinks: [GuideExample] = [
         .sink(
             "hdfs",
@@ -35,6 +38,14 @@ extension GuideExample {
         .sink(
             "irc", "type = irc\nhostname = irc.example.net\nnick = flume\nchan = flume",
             notSupported("sink", "irc", "a chat has no answers", instead: "type = kafka")),
+        .sink(
+            "file_roll, Avro",
+            """
+            type = file_roll
+            sink.directory = /var/log/flume
+            sink.serializer = avro_event
+            sink.serializer.compressionCodec = snappy
+            """, avroFile),
         .sink("null", "type = null\nbatchSize = 100"),
         .sink(
             "hbase",

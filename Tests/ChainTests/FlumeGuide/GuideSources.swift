@@ -21,6 +21,11 @@ extension GuideExample {
             destinationType = QUEUE
             """, notSupported("source", "jms", "the clients of Java's message service", instead: "type = kafka")),
         .source(
+            "spooldir, Avro", "type = spooldir\nspoolDir = /srv/in\ndeserializer = AVRO",
+            .refused(
+                key: "a1.sources.r1.deserializer", because: "this program reads no Avro files",
+                instead: "useFlumeEventFormat")),
+        .source(
             "taildir",
             """
             type = TAILDIR
