@@ -72,7 +72,10 @@ extension HTTPSource {
                 "Within it a connection's next request has to be complete, and its answer to be taken; else it is closed."),
             .value(
                 "retryAfter", \.retryAfter, .within(1...3_600), unit: "s", "What Retry-After says when the channel is full."),
-            .value("ssl", \.isSecure, .anything, "HTTPS (TLS 1.2 and 1.3)."),
+            .value(
+                "ssl", \.isSecure, .anything, otherNames: [KeyNote("enableSSL", "old name, use ssl")],
+                "HTTPS (TLS 1.2 and 1.3)."
+            ),
             .value(
                 "ssl-certificate", \.certificate, .anything, unit: "path", "PEM file: the server's certificate, then its chain."
             ),
@@ -87,7 +90,9 @@ extension HTTPSource {
             },
             .ignored("keystore-password", because: "Certificate and key are PEM files: ssl-certificate, ssl-key."),
             .ignored("keystore-type", because: "Certificate and key are PEM files: ssl-certificate, ssl-key."),
+            .ignored("keystorePassword", because: "Certificate and key are PEM files: ssl-certificate, ssl-key."),
             .ignored("exclude-protocols", because: "TLS 1.2 and 1.3 only."),
+            .ignored("excludeProtocols", because: "TLS 1.2 and 1.3 only."),
             .ignored("include-protocols", because: "TLS 1.2 and 1.3 only."),
             .ignored("exclude-cipher-suites", because: "The secure ones of the library are offered."),
             .ignored("include-cipher-suites", because: "The secure ones of the library are offered."),

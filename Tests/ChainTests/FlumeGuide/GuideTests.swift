@@ -10,6 +10,8 @@ import Testing
     @Test(arguments: GuideExample.interceptors) func interceptors(_ example: GuideExample) { check(example) }
     @Test(arguments: GuideExample.agents) func agents(_ example: GuideExample) { check(example) }
 
+    @Test(arguments: GuideExample.oldKeys) func oldKeys(_ example: GuideExample) { check(example) }
+
     private func check(_ example: GuideExample) {
         let loaded = example.loaded
         let errors = loaded.problems.filter { $0.severity == .error }
