@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CMicroHTTPD"),
         .target(name: "CSIMDJSON", linkerSettings: [.linkedLibrary("simdjson")]),
@@ -54,12 +55,14 @@ let package = Package(
         library("TailraceJSON", ["TailraceCore", "CSIMDJSON"]),
         library("TailraceSources", ["TailraceCore", "TailracePatterns", "TailraceSerializers", "TailraceJSON"]),
         library("TailraceSinks", ["TailraceCore", "TailraceSerializers"]),
+        library("TailraceTLS", ["TailraceCore"]),
 
         // The seams: for real, and simulated.
-        library("TailraceIO", ["TailraceCore", "CLinux"]),
+        library("TailraceOpenSSL", ["TailraceCore", "TailraceTLS", "COpenSSL"]),
+        library("TailraceIO", ["TailraceCore", "TailraceTLS", "TailraceOpenSSL", "CLinux"]),
         library("TailraceRdkafka", ["TailraceCore", "CRdkafka", "CLinux"]),
         library("TailraceHTTP", ["TailraceCore", "TailraceIO", "CMicroHTTPD"]),
-        library("TailraceSimulation", ["TailraceCore"]),
+        library("TailraceSimulation", ["TailraceCore", "TailraceTLS"]),
 
         // An agent, a cluster, the program.
         library(
@@ -128,9 +131,16 @@ let package = Package(
             ["TailraceSinks", "TailraceConfiguration", "TailraceSerializers", "TailraceCore", "TailraceSimulation"]),
         tests("TailraceHTTPTests", ["TailraceHTTP", "TailraceIO", "TailraceCore"]),
         tests("TailraceJSONTests", ["TailraceJSON", "TailraceCore"]),
+        .target(
+            name: "TestCertificates", dependencies: ["COpenSSL"], path: "Tests/TestCertificates",
+            swiftSettings: settings),
+        tests(
+            "TailraceTLSTests",
+            ["TailraceTLS", "TailraceOpenSSL", "TailraceCore", "TailraceSimulation", "TestCertificates"]),
         tests("TailraceIOTests", ["TailraceIO", "TailraceCore", "CLinux"]),
         tests("TailraceRdkafkaTests", ["TailraceRdkafka", "CRdkafka", "TailraceCore", "TailraceIO"]),
-        tests("SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation"]),
+        tests(
+            "SeamContractTests", ["TailraceCore", "TailraceIO", "TailraceRdkafka", "TailraceSimulation", "TestCertificates"]),
         tests("TailraceStatusTests", ["TailraceStatus", "TailraceCore"]),
         tests("TailraceTopologyTests", ["TailraceTopology", "TailraceStatus", "TailraceIO", "TailraceCore"]),
         tests(

@@ -17,8 +17,8 @@ extension Key {
     }
 }
 
-/// The keys of TLS, the same for every component that has Flume's `ssl`.
-package enum TLSKeys {
+/// The keys of TLS of a component that has Flume's `ssl`, and not yet ``TLSKeys``.
+package enum RefusedTLSKeys {
     /// `ssl` itself, and the settings that mean nothing without it.
     package static func all<Configuration: ComponentConfiguration>(server: Bool) -> [Key<Configuration>] {
         let store = server ? "keystore" : "truststore"

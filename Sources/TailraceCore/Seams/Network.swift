@@ -14,16 +14,36 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
 /// Resolves names, a bounded number at a time and each with its own limit, so that a slow name stalls only who asked for it.
 package protocol Network: AnyObject {
     /// `accept` gets each connection. Port 0: any. Throws `network.bind` when the address is taken or not ours.
-    func listen(at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void) throws(TailraceError) -> any Listener
-    /// `done`: once, at `deadline` at the latest, in a later turn; not after the attempt was cancelled.
+    ///
+    /// With `tls` (a host's port only) it gets a connection after its handshake; one that fails goes to `refused`, with the
+    /// reason. Throws `tls.*` when the files cannot be used. Later, unusable files are logged, and the old ones go on.
+    func listen(
+        at endpoint: Endpoint, tls: TLSSettings?, refused: @escaping (Endpoint?, TailraceError) -> Void,
+        _ accept: @escaping (any ByteStream) -> Void
+    ) throws(TailraceError) -> any Listener
+    /// `done`: once, at `deadline` at the latest, in a later turn; not after the attempt was cancelled. With `tls` the
+    /// handshake is done by then; but that the server refuses the client's certificate may come with the first read only.
     func connect(
-        to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
+        to endpoint: Endpoint, tls: TLSSettings?, deadline: Instant,
+        _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
     ) -> any Cancellable
     /// A port for datagrams (UDP). Port 0: any. Throws `network.bind` when the address is taken or not ours.
     func openDatagrams(at endpoint: Endpoint, _ options: DatagramOptions) throws(TailraceError) -> any DatagramSocket
     /// The name of an address in figures, by the name service; nil when it has none, or nobody answers within `limit`.
     /// `done`: once, in a later turn.
     func name(of address: String, limit: Duration, _ done: @escaping (String?) -> Void)
+}
+extension Network {
+    package func listen(
+        at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
+    ) throws(TailraceError) -> any Listener {
+        try listen(at: endpoint, tls: nil, refused: { _, _ in }, accept)
+    }
+    package func connect(
+        to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
+    ) -> any Cancellable {
+        connect(to: endpoint, tls: nil, deadline: deadline, done)
+    }
 }
 
 package protocol Cancellable: AnyObject { func cancel() }
@@ -46,15 +66,23 @@ package protocol ByteStream: AnyObject {
     var handler: (any ByteStreamHandler)? { get set }
     /// nil for pipes.
     var peer: Endpoint? { get }
+    /// Of the certificate that the peer showed and that was checked; nil without one.
+    var identity: PeerIdentity? { get }
     /// Fills the front of `space` (not empty). After a short read the next one says `wouldBlock` without a system call.
-    /// Not reading is back-pressure: the peer's window closes. Throws when the connection is broken (`network.reset` …).
+    /// Not reading is back-pressure: the peer's window closes. Throws when the connection is broken (`network.reset` …), and
+    /// with TLS also when it ended without a word, which an attacker can do too (`tls.truncated`).
     func read(into space: UnsafeMutableRawBufferPointer) throws(TailraceError) -> ReadResult
-    /// Sends from the front of `queue`, vectored, and removes what was taken.
+    /// Sends from the front of `queue`, vectored, and removes what was taken. After a `wouldBlock` the next call brings the
+    /// same bytes in front, perhaps with more behind them: some of them may be encrypted already.
     func write(_ queue: inout OutputQueue) throws(TailraceError) -> WriteResult
     /// No more writes; the peer reads to the end. Reading goes on.
     func finishWriting()
     /// No signal after it.
     func close()
+}
+
+extension ByteStream {
+    package var identity: PeerIdentity? { nil }
 }
 
 package protocol ByteStreamHandler: AnyObject {

@@ -1,6 +1,8 @@
 import CLinux
 import Glibc
 package import TailraceCore
+import TailraceOpenSSL
+import TailraceTLS
 
 /// The network for real: TCP and UDP over IPv4 and IPv6, and Unix sockets.
 package final class EpollNetwork: Network {
@@ -15,8 +17,9 @@ package final class EpollNetwork: Network {
     private let names: LookUps<String>
     let acceptCall: AcceptCall
     private let lookUp: @Sendable (String) -> Resolver.Answer
+    private let tls: TLSLayer
 
-    /// How long a start may wait for the name service, for a source that binds to a name. See ``listen(at:_:)``.
+    /// How long a start may wait for the name service, for a source that binds to a name. See ``listen(at:tls:refused:_:)``.
     static let bindLookUpLimit = Duration.seconds(5)
 
     package convenience init(_ loop: EpollLoop, log: (any Log)? = nil, name: String = "network") {
@@ -33,11 +36,18 @@ package final class EpollNetwork: Network {
         (self.lookUp, acceptCall) = (lookUp, accept)
         resolver = Resolver(loop, lookUp)
         names = LookUps(loop) { nameOf($0) }
+        tls = TLSLayer(OpenSSLProvider(), LocalFileSystem(loop), loop, log, name: name)
     }
 
     package func connect(
-        to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
+        to endpoint: Endpoint, tls settings: TLSSettings?, deadline: Instant,
+        _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
     ) -> any Cancellable {
+        if let settings {
+            return tls.connect(settings, to: endpoint, deadline: deadline, done) {
+                connect(to: endpoint, tls: nil, deadline: deadline, $0)
+            }
+        }
         let connector = Connector(self, endpoint, deadline, done)
         connector.start()
         return connector
@@ -46,8 +56,14 @@ package final class EpollNetwork: Network {
     /// The one call that may wait: to listen at a name (not at an address) the name service is asked, for at most
     /// ``bindLookUpLimit``. It happens when a component starts.
     package func listen(
-        at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
+        at endpoint: Endpoint, tls settings: TLSSettings?, refused: @escaping (Endpoint?, TailraceError) -> Void,
+        _ accept: @escaping (any ByteStream) -> Void
     ) throws(TailraceError) -> any Listener {
+        if let settings {
+            return try tls.listen(settings, refused: refused, accept) { plain throws(TailraceError) in
+                try listen(at: endpoint, tls: nil, refused: refused, plain)
+            }
+        }
         switch endpoint {
         case .path(let path):
             let descriptor = try newSocket(AF_UNIX, endpoint)

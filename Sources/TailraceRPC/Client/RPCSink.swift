@@ -145,7 +145,9 @@ package final class RPCSink: DeclaredComponent, EventSink {
     }
 
     private func connect(_ deadline: Instant) {
-        attempt = environment.network.connect(to: endpoint, deadline: deadline) { [weak self] in self?.connected($0) }
+        attempt = environment.network.connect(
+            to: endpoint, tls: configuration.tls.settings(.client), deadline: deadline
+        ) { [weak self] in self?.connected($0) }
     }
     private func connected(_ result: Result<any ByteStream, TailraceError>) {
         attempt = nil

@@ -12,8 +12,10 @@ package struct RPCSinkConfiguration: ComponentConfiguration {
     package var compressionLevel = 1
     /// Seconds; 0: never.
     package var resetConnectionInterval = 0
+    package var tls = TLSKeys()
 
     package init() {}
+    package func problems() -> [ConfigurationProblem] { tls.problems(.client) }
 
     var connection: RPCClientConnection.Settings {
         var settings = RPCClientConnection.Settings()
@@ -32,7 +34,7 @@ extension RPCSink {
         Declaration(
             type: "rpc", otherTypes: [KeyNote("avro", RPCDeclarations.avroNote)],
             classNames: ["org.apache.flume.sink.AvroSink", "org.apache.flume.rpc.avro.sink.AvroSink"],
-            summary: "Sends batches to the rpc source of another agent.", keys: keys)
+            summary: "Sends batches to the rpc source of another agent.", keys: keys + TLSKeys.keys(\.tls, .client))
     }
 
     private static var keys: [Key<RPCSinkConfiguration>] {
@@ -65,8 +67,7 @@ extension RPCSink {
                 "reset-connection-interval", \.resetConnectionInterval, .within(0...1_000_000), unit: "s",
                 "After so long the connection is made anew, for a share of what is behind a load balancer; 0: never."),
             .ignored("maxIoWorkers", because: "one loop does all IO; no workers are needed"),
-            .ignored("trust-all-certs", because: "without ssl = true it has no effect"),
-        ] + TLSKeys.all(server: false)
+        ]
     }
 
     /// Flume takes its default for what is below a second.

@@ -69,7 +69,7 @@ package enum ForeignProtocol: Hashable, Sendable {
     package var fix: String {
         switch self {
         case .avro, .deflate: "run Tailrace at both ends; Flume's own Avro RPC is not spoken yet"
-        case .tls: "take ssl = true from the peer's configuration: TLS is not there yet"
+        case .tls: "set ssl = true here too, or take it from the peer's configuration"
         case .http, .ssh, .unknown: "check host name and port at both ends"
         }
     }

@@ -155,6 +155,11 @@ final class RPCServerSession: ByteStreamHandler {
         case .success(let batch):
             source.received.add(1)
             source.receivedBytes.add(batch.size.bytes)
+            if let error = source.refusal(of: batch, from: self) {
+                // Not REJECTED: whoever it belongs to loses nothing while it is found out why.
+                let status = BatchReply.Status.failed(code: error.code, reason: error.message, retryAfter: .seconds(5))
+                return answer(received.call, status)
+            }
             waiting = Waiting(call: received.call, batch: batch, since: source.environment.loop.now)
             source.offer(self)
         }

@@ -24,6 +24,8 @@ package final class RPCSource: DeclaredSource {
 
     private let output: SourceOutput
     private let answeredOK: Counter, failed: Counter, rejectedCount: Counter, refusedConnections: Counter, accepted: Counter
+    private let refusedHandshakes: Counter, refusedStreams: Counter
+    private var owners = StreamOwners()
     private let freed: LoopPort<Int>
     private var listener: (any Listener)?
     private(set) var sessions: [RPCServerSession] = []
@@ -44,6 +46,8 @@ package final class RPCSource: DeclaredSource {
         rejectedCount = environment.counter("rejected_batches_total")
         refusedConnections = environment.counter("refused_connections_total")
         accepted = environment.counter("accepted_connections_total")
+        refusedHandshakes = environment.counter("refused_tls_handshakes_total")
+        refusedStreams = environment.counter("refused_stream_batches_total")
         let memory = environment.memory
         freed = environment.loop.openPort { memory.giveBack($0) }
         environment.gauge("connections") { [weak self] in self?.sessions.count ?? 0 }
@@ -54,7 +58,10 @@ package final class RPCSource: DeclaredSource {
     package func start(_ done: @escaping Completion) {
         do throws(TailraceError) {
             let endpoint = Endpoint.host(configuration.bind, port: UInt16(configuration.port))
-            let listener = try environment.network.listen(at: endpoint) { [weak self] in self?.accept($0) }
+            let listener = try environment.network.listen(
+                at: endpoint, tls: configuration.tlsSettings,
+                refused: { [weak self] peer, error in self?.refusedHandshake(peer, error) }, { [weak self] in self?.accept($0) }
+            )
             self.listener = listener
             health = .ok
             environment.log(.info, "listens at \(listener.endpoint)")
@@ -86,6 +93,29 @@ package final class RPCSource: DeclaredSource {
         } else {
             session.pump()
         }
+    }
+
+    /// The reason names the peer.
+    private func refusedHandshake(_ peer: Endpoint?, _ error: TailraceError) {
+        guard !isStopping else { return }
+        refusedConnections.add(1)
+        refusedHandshakes.add(1)
+        armSweep()
+        logRefusal("refuses a connection: \(error)")
+    }
+    /// Whether the peer may put batches into the stream: nil, or why not.
+    func refusal(of batch: EventBatch, from session: RPCServerSession) -> TailraceError? {
+        guard configuration.bindsStreams, let identity = session.stream.identity, let stream = batch.identity?.stream else {
+            return nil
+        }
+        let owner = owners.owner(of: stream, claimedBy: identity)
+        guard owner != identity else { return nil }
+        let error = TailraceError(
+            code: "rpc.stream-owned", message: "stream \(stream) was opened by \(owner), and now comes from \(identity)",
+            fix: "let the stream come with a certificate of the same subject, or set stream-binding = false on \(name)")
+        refusedStreams.add(1)
+        logRefusal("refuses a batch from \(session.peerName): \(error)")
+        return error
     }
 
     func refused(_ error: TailraceError, _ session: RPCServerSession) {
@@ -173,7 +203,7 @@ package final class RPCSource: DeclaredSource {
 
     /// One coarse timer for all connections, while there are any.
     private func armSweep() {
-        guard sweep == nil, !sessions.isEmpty else { return }
+        guard sweep == nil, !sessions.isEmpty || refusalsLogged > 0 else { return }
         sweep = environment.loop.schedule(at: environment.loop.now + .milliseconds(500)) { [weak self] in
             self?.sweep = nil
             self?.sweepAll()

@@ -10,8 +10,18 @@ package struct RPCSourceConfiguration: ComponentConfiguration {
     package var handshakeTimeout = 10
     package var frameTimeout = 30
     package var idleTimeout = 180
+    package var tls = TLSKeys()
+    package var bindsStreams = true
 
     package init() {}
+    package func problems() -> [ConfigurationProblem] { tls.problems(.server) }
+
+    /// nil: plaintext.
+    var tlsSettings: TLSSettings? {
+        var settings = tls.settings(.server)
+        settings?.handshakeTime = .seconds(handshakeTimeout)
+        return settings
+    }
 
     var timeouts: RPCServerConnection.Timeouts {
         var timeouts = RPCServerConnection.Timeouts()
@@ -27,7 +37,7 @@ extension RPCSource {
         Declaration(
             type: "rpc", otherTypes: [KeyNote("avro", RPCDeclarations.avroNote)],
             classNames: ["org.apache.flume.source.AvroSource", "org.apache.flume.rpc.avro.source.AvroSource"],
-            summary: "Takes batches from the rpc sinks of other agents.", keys: keys)
+            summary: "Takes batches from the rpc sinks of other agents.", keys: keys + TLSKeys.keys(\.tls, .server))
     }
 
     private static var keys: [Key<RPCSourceConfiguration>] {
@@ -60,6 +70,10 @@ extension RPCSource {
             .ignored("threads", because: "one loop serves all connections; no threads are needed"),
             .refused("ipFilter", fix: RPCDeclarations.filterFix),
             .ignored("ipFilterRules", because: "without ipFilter = true it has no effect"),
-        ] + TLSKeys.all(server: true)
+            .value(
+                "stream-binding", \.bindsStreams, .anything,
+                "With client certificates: a stream is taken only from the subject that opened it. Turn it off where several "
+                    + "relays with certificates of their own pass on the same streams."),
+        ]
     }
 }

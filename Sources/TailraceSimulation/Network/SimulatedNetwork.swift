@@ -1,4 +1,5 @@
 package import TailraceCore
+import TailraceTLS
 
 /// The network as one process sees it. Names: the hosts' own, "localhost" and 127.0.0.1 (this host), and those of
 /// ``Fabric/names``; one that nobody knows fails after a while.
@@ -11,15 +12,26 @@ package final class SimulatedNetwork: Network {
     private var datagramAddresses: Set<Fabric.Address> = []
     private var nextPort: UInt16
     private var hasEnded = false
+    private let tls: TLSLayer
 
-    init(_ host: String, _ incarnation: Int, _ loop: SimulatedLoop, _ timeline: Timeline, _ fabric: Fabric) {
+    init(
+        _ host: String, _ incarnation: Int, _ loop: SimulatedLoop, _ timeline: Timeline, _ fabric: Fabric,
+        _ files: any FileSystem, _ log: any Log
+    ) {
+        tls = TLSLayer(SimulatedTLS(), files, loop, log, name: host + ".network")
         (self.host, self.loop, self.timeline, self.fabric) = (host, loop, timeline, fabric)
         nextPort = UInt16(32_768 + incarnation % 100 * 100)
     }
 
     package func listen(
-        at endpoint: Endpoint, _ accept: @escaping (any ByteStream) -> Void
+        at endpoint: Endpoint, tls settings: TLSSettings?, refused: @escaping (Endpoint?, TailraceError) -> Void,
+        _ accept: @escaping (any ByteStream) -> Void
     ) throws(TailraceError) -> any Listener {
+        if let settings {
+            return try tls.listen(settings, refused: refused, accept) { plain throws(TailraceError) in
+                try listen(at: endpoint, tls: nil, refused: refused, plain)
+            }
+        }
         let address = try own(endpoint) { fabric.listener($0) != nil }
         guard fabric.listener(address) == nil else { throw Self.inUse(endpoint) }
         var isLoopback = false
@@ -93,8 +105,14 @@ package final class SimulatedNetwork: Network {
     }
 
     package func connect(
-        to endpoint: Endpoint, deadline: Instant, _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
+        to endpoint: Endpoint, tls settings: TLSSettings?, deadline: Instant,
+        _ done: @escaping (Result<any ByteStream, TailraceError>) -> Void
     ) -> any Cancellable {
+        if let settings {
+            return tls.connect(settings, to: endpoint, deadline: deadline, done) {
+                connect(to: endpoint, tls: nil, deadline: deadline, $0)
+            }
+        }
         let attempt = ConnectAttempt(endpoint, deadline, loop, done)
         switch resolve(endpoint) {
         case .host(let name):

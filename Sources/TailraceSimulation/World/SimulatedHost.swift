@@ -93,8 +93,8 @@ final class SimulatedProcess {
 
         let name = "\(host.name)/\(incarnation)"
         loop = SimulatedLoop(name, timeline)
-        network = SimulatedNetwork(host.name, incarnation, loop, timeline, fabric)
         files = SimulatedFileSystem(host.files, loop, timeline.random("files " + name))
+        network = SimulatedNetwork(host.name, incarnation, loop, timeline, fabric, files, host.log)
         clients = SimulatedClients(host.name, broker, loop, timeline.random("kafka " + name))
         processes = SimulatedProcesses(host.name, loop, timeline, timeline.random("children " + name)) { [weak host] in
             host?.programs ?? [:]

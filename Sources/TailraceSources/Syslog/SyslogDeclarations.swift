@@ -49,7 +49,7 @@ private enum SyslogKeys {
             .value(
                 "idleTimeout", \C.syslog.idleTimeoutSeconds, .within(0...86_400), unit: "s",
                 "A connection that sent nothing for so long is closed; 0: never (a peer that is gone is noticed all the same)."),
-        ] + TLSKeys.all(server: true)
+        ] + RefusedTLSKeys.all(server: true)
     }
 
     /// Of Flume's sources for one port.
