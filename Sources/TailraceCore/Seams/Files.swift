@@ -13,11 +13,16 @@ package struct FileInformation: Hashable, Sendable {
     package var identity: FileIdentity
     package var size: Int64
     package var modified: WallTime
+    /// When the kernel last changed anything of it; no program can set it (ctime).
+    package var changed: WallTime
     /// Names that lead to it; 0 when it was deleted and lives by its descriptor only.
     package var links: Int
-    package init(name: String, kind: FileKind, identity: FileIdentity, size: Int64, modified: WallTime, links: Int) {
+    package init(
+        name: String, kind: FileKind, identity: FileIdentity, size: Int64, modified: WallTime, changed: WallTime? = nil,
+        links: Int
+    ) {
         (self.name, self.kind, self.identity, self.size, self.modified) = (name, kind, identity, size, modified)
-        self.links = links
+        (self.changed, self.links) = (changed ?? modified, links)
     }
 }
 

@@ -11,10 +11,13 @@ extension FileInformation {
             case 3: .link
             default: .other
             }
-        let modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+        func time(_ time: timespec) -> WallTime {
+            WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        }
         self.init(
             name: name, kind: kind, identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
-            size: Int64(status.st_size), modified: WallTime(milliseconds: modified), links: Int(status.st_nlink))
+            size: Int64(status.st_size), modified: time(status.st_mtim), changed: time(status.st_ctim),
+            links: Int(status.st_nlink))
     }
 }
 

@@ -149,4 +149,26 @@ private struct Closed {
         #expect(bench.channel.origin(of: "s1").stream != origin.stream)
         #expect(numbers(bench.drain()) == Array(0..<5))
     }
+
+    /// `rsync --inplace` keeps the inode; what it cannot keep is the time of the change.
+    @Test func aDirectoryRestoredInPlaceBeginsNewStreams() throws {
+        let bench = FileBench()
+        #expect(try bench.start())
+        let origin = bench.channel.origin(of: "s1")
+        bench.store(numbered(0..<5, stream: origin.stream.value))
+        bench.stop()
+        let state = bench.host.files.read(FileBench.state)!
+        #expect(try bench.start())
+        bench.store(numbered(5..<9, stream: origin.stream.value))
+        bench.stop()
+        // Down for long, and nothing was touched: the same stream goes on.
+        bench.world.run(for: .seconds(3_600))
+        #expect(try bench.start())
+        #expect(bench.channel.origin(of: "s1") == (origin.stream, 9))
+        bench.stop()
+        bench.world.run(for: .seconds(120))
+        bench.host.files.write(FileBench.state, state)
+        #expect(try bench.start())
+        #expect(bench.channel.origin(of: "s1").stream != origin.stream)
+    }
 }

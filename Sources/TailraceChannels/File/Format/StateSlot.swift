@@ -25,6 +25,15 @@ package struct StateSlot: Equatable, Sendable {
     package var endNumber: UInt64
     /// Of the state file itself. Another one means that the directory was copied or restored.
     package var file: FileIdentity
+    /// When it was written. A file that was changed much later than its last slot says was restored in place, by a program
+    /// that keeps the inode (rsync --inplace). 0: written by an earlier version.
+    package var written = WallTime(milliseconds: 0)
+
+    /// A write may wait for the disk behind a sync.
+    private static let longestWrite: Int64 = 60_000
+    func isOlder(than file: FileInformation) -> Bool {
+        written.milliseconds > 0 && file.changed.milliseconds - written.milliseconds > Self.longestWrite
+    }
 
     static let byteCount = 128
     /// Slots lie in different pages and sectors.
@@ -47,6 +56,7 @@ package struct StateSlot: Equatable, Sendable {
         for value in [
             channel, generation, position.segment, position.offset, position.number, UInt64(position.prefix),
             position.eventsBefore, position.bytesBefore, endNumber, file.device, file.inode,
+            UInt64(bitPattern: written.milliseconds),
         ] {
             builder.append(integer: value)
         }
@@ -73,6 +83,7 @@ package struct StateSlot: Equatable, Sendable {
         return .valid(
             StateSlot(
                 channel: channel, generation: generation, position: position, endNumber: next(),
-                file: FileIdentity(device: next(), inode: next())))
+                file: FileIdentity(device: next(), inode: next()),
+                written: WallTime(milliseconds: Int64(bitPattern: next()))))
     }
 }

@@ -79,7 +79,7 @@ final class StateKeeper {
         isBusy = true
         var next = slot
         next.generation += 1
-        (next.position, next.endNumber) = (position, endNumber)
+        (next.position, next.endNumber, next.written) = (position, endNumber, environment.loop.wallTime)
         file.append([next.encoded()], at: Int64(index * StateSlot.stride), sync: true) { [self] result in
             isBusy = false
             switch result {

@@ -27,6 +27,8 @@ final class Recovery {
     private var state: (slot: StateSlot, index: Int)?
     private var stateFile: (any File)?
     private var identity = FileIdentity(device: 0, inode: 0)
+    /// In place: the file is still the same one.
+    private var wasRestored = false
     private var channel: UInt64 = 0
     private var notes: [(LogLevel, String)] = []
     private var needsNewStreams = false
@@ -126,7 +128,8 @@ final class Recovery {
     private func readState(_ result: Result<Bytes, TailraceError>) {
         do throws(TailraceError) {
             let bytes = try result.get()
-            identity = try stateFile!.information().identity
+            let information = try stateFile!.information()
+            identity = information.identity
             var isDamaged = false
             for index in 0..<2 {
                 let start = bytes.startIndex + min(bytes.count, index * StateSlot.stride)
@@ -143,6 +146,7 @@ final class Recovery {
             if isDamaged {
                 notes.append((.warning, "a slot of the state file is damaged; the other one, or the log itself, is used"))
             }
+            if let state, state.slot.isOlder(than: information) { wasRestored = true }
             try decideChannel()
         } catch { return finish(.failure(error)) }
         findEnd()
@@ -152,7 +156,7 @@ final class Recovery {
         let known = segments.compactMap { $0.prologue?.channel }
         if let state, known.isEmpty || known.contains(state.slot.channel) {
             channel = state.slot.channel
-            if state.slot.file != identity {
+            if state.slot.file != identity || wasRestored {
                 notes.append((.warning, "the state directory was copied or restored: streams that begin here begin anew"))
                 needsNewStreams = true
             }
@@ -377,6 +381,7 @@ final class Recovery {
             stored
             ?? StateSlot(channel: channel, generation: 0, position: position, endNumber: good, file: identity)
         (slot.generation, slot.position, slot.endNumber, slot.file) = (slot.generation + 1, position, good, identity)
+        slot.written = environment.loop.wallTime
         let index = state.map { 1 - $0.index } ?? 0
         stateFile!.append([slot.encoded()], at: Int64(index * StateSlot.stride), sync: true) { [self] result in
             if case .failure(let error) = result { return finish(.failure(error)) }
