@@ -6,6 +6,20 @@ package enum ChainConfiguration {
         let prefix = "\(agent).channels.\(name)"
         switch kind {
         case .memory: return "\(prefix).type = memory\n\(prefix).capacity = 200\n"
+        // A small memory, so that it spills all the time.
+        case .spillable:
+            return """
+                \(prefix).type = spillablememory
+                \(prefix).memoryCapacity = 60
+                \(prefix).overflowCapacity = 2000
+                \(prefix).overflowTimeout = 1
+                \(prefix).transactionCapacity = 500
+                \(prefix).checkpointDir = /state/\(name)/checkpoint
+                \(prefix).dataDirs = /state/\(name)/data
+                \(prefix).maxFileSize = 65536
+                \(prefix).minimumRequiredSpace = 1048576
+
+                """
         // Small segments, so that they are changed and removed.
         case .file:
             return """

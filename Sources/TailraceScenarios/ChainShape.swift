@@ -3,7 +3,7 @@ extension ChainScenario {
     package struct Shape: Sendable {
         package enum Source: String, Sendable, CaseIterable { case taildir, seq, kafka, spool }
         package enum Group: String, Sendable, CaseIterable { case loadBalance, failover }
-        package enum Channel: String, Sendable, CaseIterable { case memory, file }
+        package enum Channel: String, Sendable, CaseIterable { case memory, file, spillable }
 
         package var source = Source.taildir
         /// Of an edge. Several: each is required and gets everything, and has an aggregator and a topic of its own.
@@ -49,6 +49,8 @@ extension ChainScenario {
         case fileAggregator = "file-aggregator"
         /// A file channel and a memory channel, both required, from one source.
         case both
+        /// Memory first, and a file channel behind it: on the edge, on the aggregators, or both.
+        case spillable
         /// From a topic over the tiers to another topic, with any channels, and one or two edges in the group.
         case kafka
         /// An edge whose state is restored from a backup, and one whose channel does not sync each commit.
@@ -70,6 +72,9 @@ extension ChainScenario {
                 shape.edgeChannels = [.file, .memory]
                 shape.aggregatorChannel = seed % 2 == 0 ? .memory : .file
                 shape.aggregators = 2
+            case .spillable:
+                shape.edgeChannels = [[.spillable], [.file], [.spillable], [.memory]][Int(seed % 4)]
+                shape.aggregatorChannel = seed % 4 == 2 ? .file : .spillable
             case .kafka:
                 shape.source = .kafka
                 shape.edgeChannels = [[.file], [.file], [.memory], [.file, .memory]][Int(seed % 4)]

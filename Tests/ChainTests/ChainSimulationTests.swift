@@ -22,7 +22,8 @@ import Testing
     }
     /// How many seeds of each chain: a thousand in all.
     private static let seedCounts: [(Chain, UInt64)] = [
-        (.file, 450), (.memory, 100), (.fileEdge, 100), (.fileAggregator, 100), (.both, 100), (.kafka, 100), (.restored, 50),
+        (.file, 450), (.spillable, 100), (.memory, 50), (.fileEdge, 100), (.fileAggregator, 100), (.both, 100), (.kafka, 100),
+        (.restored, 50),
     ]
     private static let blocks: [Block] = seedCounts.flatMap { chain, count in
         stride(from: 0, to: count, by: 50).map { Block(chain: chain, seeds: $0..<min($0 + 50, count)) }

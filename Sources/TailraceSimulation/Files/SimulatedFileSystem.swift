@@ -20,6 +20,7 @@ package final class SimulatedFileSystem: FileSystem {
     func check(_ operation: FileOperation, _ path: String, _ probability: Double) throws(TailraceError) {
         try files.check(operation, path, probability, &random)
     }
+    func isShort() -> Bool { random.chance(timeline.faults.shortRead) }
 
     package func open(_ path: String) throws(TailraceError) -> any ReadableFile {
         try check(.open, path, timeline.faults.openError)
@@ -106,7 +107,8 @@ final class OpenFile {
     func read(at offset: Int64, into space: UnsafeMutableRawBufferPointer) throws(TailraceError) -> Int {
         guard !isClosed else { throw FileErrors.closed("read", path) }
         try system.check(.read, path, system.timeline.faults.readError)
-        let count = max(0, min(space.count, inode.content.count - Int(offset)))
+        var count = max(0, min(space.count, inode.content.count - Int(offset)))
+        if count > 1, system.isShort() { count = 1 + count / 3 }
         inode.content.bytes.withUnsafeBytes {
             space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[min(Int(offset), $0.count)...].prefix(count)))
         }

@@ -33,6 +33,8 @@ package struct FaultPlan: Sendable {
     package var openError = 0.0
     package var writeError = 0.0
     package var readError = 0.0
+    /// A read on the loop that gets less than it asked for; harmless, as for streams.
+    package var shortRead = 0.1
     package var syncError = 0.0
     /// A sync that succeeds and does nothing: the planted bug that a test of durability must find.
     package var syncLie = 0.0
