@@ -50,7 +50,10 @@ package final class ChainScenario {
     private var agents: [SimulatedAgent] { aggregators + edges }
 
     package func run() -> Report {
-        for agent in agents { agent.start() }
+        for aggregator in aggregators { aggregator.start() }
+        // Where nothing may fail, nobody is called before it listens: that would be a fail-over already.
+        if shape.isCalm { world.run(for: .seconds(1)) }
+        for edge in edges { edge.start() }
         world.run(for: .seconds(1))
         let begin = world.now, end = begin + shape.trouble
         world.faults = ChainTrouble.faults(shape, &random)

@@ -15,8 +15,8 @@ extension SpillableMemoryChannel: PutBackend {
             if let put = memory.put(part, self) {
                 return reserve(producer, SpillReservation(part, .memory, known: batch.count - part.count, put), isDuplicate)
             }
-            waitsForMemory(producer)
-            // (With an overflowTimeout of 0 it spills now.)
+            waitsForMemory(producer, part.size)
+            // (With an overflowTimeout of 0, or a batch larger than memory, it spills now.)
             return isSpilling ? self.put(batch, producer) : wait(producer, part)
         }
         guard let put = overflow.put(part.withoutPositions, self) else { return wait(producer, part) }

@@ -7,9 +7,9 @@ extension SpillableMemoryChannel {
 
     // MARK: When
 
-    /// A put found no room in memory.
-    func waitsForMemory(_ producer: (any ChannelProducer)?) {
-        if timeout == .zero { return spill() }
+    /// A put found no room in memory. One that memory could never take does not wait for it.
+    func waitsForMemory(_ producer: (any ChannelProducer)?, _ size: BatchSize) {
+        if timeout == .zero || !size.fits(in: memory!.largestPut) { return spill() }
         if producer != nil, waitsSince == nil { waitsSince = environment.loop.now }
         setTimer()
     }

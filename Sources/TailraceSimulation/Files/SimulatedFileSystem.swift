@@ -107,8 +107,7 @@ final class OpenFile {
     func read(at offset: Int64, into space: UnsafeMutableRawBufferPointer) throws(TailraceError) -> Int {
         guard !isClosed else { throw FileErrors.closed("read", path) }
         try system.check(.read, path, system.timeline.faults.readError)
-        var count = max(0, min(space.count, inode.content.count - Int(offset)))
-        if count > 1, system.isShort() { count = 1 + count / 3 }
+        let count = max(0, min(space.count, inode.content.count - Int(offset)))
         inode.content.bytes.withUnsafeBytes {
             space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[min(Int(offset), $0.count)...].prefix(count)))
         }
@@ -128,7 +127,9 @@ final class SimulatedReadableFile: ReadableFile {
 
     func information() throws(TailraceError) -> FileInformation { try file.information() }
     func read(at offset: Int64, into space: UnsafeMutableRawBufferPointer) throws(TailraceError) -> Int {
-        try file.read(at: offset, into: space)
+        let isShort = space.count > 1 && file.system.isShort()
+        let part = isShort ? UnsafeMutableRawBufferPointer(rebasing: space[..<(1 + space.count / 3)]) : space
+        return try file.read(at: offset, into: part)
     }
     func close() { file.close() }
 }

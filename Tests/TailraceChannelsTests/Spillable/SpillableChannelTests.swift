@@ -44,6 +44,16 @@ import Testing
         #expect(numbers(bench.drain()) == Array(0..<20))
     }
 
+    /// A batch that memory could never hold does not wait for `overflowTimeout`: its sender would give up behind a few of them.
+    @Test func whatIsLargerThanMemorySpillsAtOnce() throws {
+        let bench = try bench(memory: 10, timeout: 3)
+        #expect(bench.put(numbered(0..<5)))
+        #expect(bench.put(numbered(5..<25)))
+        bench.world.run(for: .milliseconds(500))
+        #expect(metric(bench, "spilled_events") == 25)
+        #expect(numbers(bench.drain()) == Array(0..<25))
+    }
+
     /// Takes that are open when it spills become takes of the disk: given back, they come again first; delivered, never.
     @Test func openTakesMoveWithTheirEvents() throws {
         let bench = try bench()
