@@ -240,6 +240,23 @@ struct KafkaSourceTests {
         fixture.settle()
         #expect(running.consumer.started.map(\.1) == [0, 2])
     }
+    /// It is set back while the agent is down, to between its last two commits: that can only be seen if the last one is known.
+    @Test func theLastCommitIsToldToDurableChannels() throws {
+        let running = try start()
+        running.channel.isDurable = true
+        running.consumer.assign([(p0, 0)])
+        running.consumer.add(makeRecords(p0, 2, from: 0))
+        fixture.settle()
+        running.channel.confirm()
+        fixture.settle(.seconds(3))
+        #expect(running.channel.batches.count == 2)
+        let told = running.channel.batches[1]
+        #expect(told.count == 0)
+        #expect(PartitionPosition(try #require(told.positions.first).position) == PartitionPosition(next: 2, committed: 2))
+        running.channel.confirm()
+        fixture.settle(.seconds(10))
+        #expect(running.channel.batches.count == 2)
+    }
     @Test func positionsRideWithTheEvents() throws {
         let running = try start()
         running.consumer.assign([(p0, 4)])

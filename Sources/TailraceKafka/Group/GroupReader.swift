@@ -9,6 +9,11 @@ protocol GroupReaderOwner: AnyObject {
         _ partitions: [(TopicPartition, Int64?)], _ start: @escaping ([(TopicPartition, Int64?)]) -> Void)
     /// Drop what is not on its way: it is for somebody else now.
     func readerLost(_ partitions: [TopicPartition])
+    /// Offsets were committed. `isLast`: before it leaves the group at a stop, also when nothing was left to commit.
+    func readerCommitted(isLast: Bool)
+}
+extension GroupReaderOwner {
+    func readerCommitted(isLast: Bool) {}
 }
 
 /// A member of a consumer group, on behalf of a source or a channel: reads, and commits what is done, as its ``OffsetLedger``
@@ -110,7 +115,10 @@ final class GroupReader: ConsumerOwner {
         isLeaving = true
         guard let client = consumer else { return end() }
         let due = ledger.due()
-        let close = { client.close { self.end() } }
+        let close = {
+            self.owner?.readerCommitted(isLast: true)
+            client.close { self.end() }
+        }
         consumer = nil
         if due.isEmpty { return close() }
         client.commit(due) { result in
@@ -181,6 +189,7 @@ final class GroupReader: ConsumerOwner {
         case .success:
             ledger.commit(offsets)
             commits.add(1)
+            if !isLeaving { owner?.readerCommitted(isLast: false) }
             _ = commitTrouble.ended(environment.loop.now)
         case .failure(let error):
             guard commitTrouble.began(error, environment.loop.now) else { return }

@@ -27,6 +27,8 @@ struct OffsetLedger {
         /// Behind `safe`.
         var done = Runs<Int64>()
         var committed: Int64?
+        /// What the last position that went to the channels calls committed.
+        var told: Int64?
         var isRevoked = false
 
         mutating func add(_ offsets: [Range<Int64>]) {
@@ -72,7 +74,7 @@ struct OffsetLedger {
     /// Whether its answer still counts: the partition is ours, or being given back.
     func isKnown(_ ticket: Ticket) -> Bool { entries[ticket.partition]?.generation == ticket.generation }
     /// It is on its way from now on, and will be answered.
-    mutating func open(_ ticket: Ticket) { change(ticket) { $0.open += 1 } }
+    mutating func open(_ ticket: Ticket) { change(ticket) { ($0.open, $0.told) = ($0.open + 1, $0.committed) } }
     mutating func answer(_ ticket: Ticket, isSafe: Bool) {
         change(ticket) { entry in
             entry.open -= 1
@@ -100,6 +102,17 @@ struct OffsetLedger {
     }
     mutating func commit(_ offsets: [(TopicPartition, Int64)]) {
         for (partition, offset) in offsets where entries[partition] != nil { entries[partition]!.committed = offset }
+    }
+    /// Partitions of which nothing is on its way and everything is committed, and the channels do not know that; they do now.
+    mutating func untold() -> [(TopicPartition, Int64)] {
+        let found = partitions.compactMap { partition -> (TopicPartition, Int64)? in
+            guard let entry = entries[partition], entry.open == 0, !entry.isRevoked, let safe = entry.safe,
+                entry.committed == safe, entry.told != safe
+            else { return nil }
+            return (partition, safe)
+        }
+        for (partition, offset) in found { entries[partition]!.told = offset }
+        return found
     }
     /// No more is read of them; what is open may still be answered.
     mutating func revoke(_ partitions: [TopicPartition]) {

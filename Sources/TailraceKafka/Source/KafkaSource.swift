@@ -16,6 +16,8 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
     /// Longer waiting for a fuller batch brings nothing.
     private static let longestGathering = Duration.milliseconds(10)
     private static let batchesPerTurn = 16
+    /// After a commit behind which nothing came.
+    private static let tellDelay = Duration.seconds(1)
 
     package var name: String { environment.component }
     package var health: Health { reader.health }
@@ -35,6 +37,7 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
     private var onWay: [TopicPartition: Int] = [:]
     private var lastDrained: Instant?
     private var pumpTimer: TimerID?
+    private var tellTimer: TimerID?
     private let leftOut: Counter
 
     package init(
@@ -72,7 +75,7 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
     /// Reads no more; commits what becomes safe, until shortly before `deadline`, and leaves the group.
     package func stop(by deadline: Instant, _ done: @escaping () -> Void) {
         held = nil
-        for timer in [pumpTimer, assignment?.timer] { if let timer { environment.loop.cancel(timer) } }
+        for timer in [pumpTimer, tellTimer, assignment?.timer] { if let timer { environment.loop.cancel(timer) } }
         assignment = nil
         reader.stop(by: deadline) { [self] in
             unreadable.close()
@@ -148,6 +151,28 @@ package final class KafkaSource: DeclaredSource, GroupReaderOwner {
             reader.settled()
             beginIfSettled()
         }
+    }
+
+    // MARK: Commits
+
+    func readerCommitted(isLast: Bool) {
+        if isLast { return tellCommitted() }
+        guard tellTimer == nil else { return }
+        tellTimer = environment.loop.schedule(at: environment.loop.now + Self.tellDelay) { [weak self] in
+            self?.tellTimer = nil
+            self?.tellCommitted()
+        }
+    }
+    /// A record with nothing but positions: what was committed behind the last events. Without it nobody could see that a person
+    /// set the group back to between the last two commits. The next batch would bring it, too.
+    private func tellCommitted() {
+        guard output.openSlots > 0, output.channels.allSatisfy(\.isDurable) else { return }
+        let marks = reader.ledger.untold().map { partition, offset in
+            SourceMark(
+                key: PartitionPosition.key(name, configuration.group, partition),
+                position: PartitionPosition(next: offset, committed: offset).position)
+        }
+        if !marks.isEmpty { output.submit(EventBatch(.empty, [], positions: marks)) { _ in } }
     }
 
     // MARK: The group
